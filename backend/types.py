@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,14 +50,34 @@ class Clip:
     sha256: str  #: of the file; of names and contents for a folder
 
 
+class Picture(Protocol):
+    """A decoded picture that is converted only when somebody looks at it."""
+
+    def luma(self) -> NDArray[np.float32]: ...
+
+    def rgb(self) -> NDArray[np.uint8]: ...
+
+
 @dataclass(frozen=True)
 class Frame:
-    """One decoded picture."""
+    """One decoded picture. `luma` and `rgb` are converted on first use: a stage pays for what it looks at."""
 
     index: int  #: position in Clip.time_s
     time_s: float
-    luma: NDArray[np.float32]  #: (H, W), 0..255; 10 to 16 bit sources keep their fractions
-    rgb: NDArray[np.uint8]  #: (H, W, 3)
+    picture: Picture = field(repr=False)
+
+    @cached_property
+    def luma(self) -> NDArray[np.float32]:
+        """(H, W), black 0, white 255, on the scale of `rgb`; 10 to 16 bit sources keep their fractions.
+
+        Not clipped: cameras that record beyond the nominal limited range keep it (about -19 to 279).
+        """
+        return self.picture.luma()
+
+    @cached_property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(H, W, 3), 0..255."""
+        return self.picture.rgb()
 
 
 @dataclass(frozen=True)
