@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ONNX Runtime sessions and the device they run on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from .errors import MicrofaceError
+
+#: Devices a user can ask for, fastest first. The first one that works is `auto`.
+PROVIDERS = {
+    "cuda": "CUDAExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+
+
+@dataclass(frozen=True)
+class Session:
+    """A network ready to run."""
+
+    network: ort.InferenceSession
+    device: str  #: key of PROVIDERS it really runs on
+    fallback: str  #: why it is not on the device first in line, in words; empty when it is
+
+    def run(self, image: NDArray[np.uint8], *outputs: str) -> list[NDArray[np.float32]]:
+        """Run on images (N, H, W, 3) uint8 and return the outputs asked for by name."""
+        result: list[NDArray[np.float32]] = self.network.run(list(outputs), {"image": image})
+        return result
+
+
+def available_devices() -> list[str]:
+    """Return the devices this ONNX Runtime was built for, fastest first. Whether they work shows when one is used."""
+    built_in = ort.get_available_providers()
+    return [device for device, provider in PROVIDERS.items() if provider in built_in]
+
+
+def session(path: Path, device: str = "auto", threads: int = 2) -> Session:
+    """Load a network.
+
+    `auto` takes the fastest device that works and ends at the CPU; a device asked for by name must work.
+
+    Args:
+        path: the .onnx file.
+        device: `auto` or a key of PROVIDERS.
+        threads: CPU threads of one run.
+
+    Raises:
+        MicrofaceError: unknown or unusable device, or a bad file.
+    """
+    if device != "auto" and device not in PROVIDERS:
+        names = ", ".join(["auto", *PROVIDERS])
+        raise MicrofaceError("bad_device", f'There is no device "{device}".', f"Choose one of {names}.")
+    if device == "auto":
+        return _first_that_works(path, threads)
+    network, reason = _load(path, device, threads)
+    if network is None:
+        raise MicrofaceError("no_device", f"Device {device} cannot be used: {reason}.", "Use --device auto or cpu.")
+    return Session(network, device, "")
+
+
+def _first_that_works(path: Path, threads: int) -> Session:
+    reasons = []
+    for device in available_devices():
+        network, reason = _load(path, device, threads)
+        if network is not None:
+            return Session(network, device, "; ".join(reasons))
+        reasons.append(f"{device}: {reason}")
+    raise MicrofaceError(
+        "bad_network",
+        f"{path} cannot be loaded: {'; '.join(reasons)}.",
+        "Run `python3 dev.py demo` to build it again, or reinstall the extension.",
+    )
+
+
+def _load(path: Path, device: str, threads: int) -> tuple[ort.InferenceSession | None, str]:
+    """Return the network on exactly this device, or the reason why not."""
+    provider = PROVIDERS[device]
+    if device not in available_devices():
+        return None, f"this ONNX Runtime is built without {provider}"
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # a device that fails is reported here, in words, not on stderr
+    try:
+        network = ort.InferenceSession(str(path), options, providers=[provider])
+    except (RuntimeError, ValueError, OSError) as error:  # ONNX Runtime's own errors derive from RuntimeError
+        return None, str(error).strip().splitlines()[-1]
+    if provider not in network.get_providers():  # a driver that is missing makes ONNX Runtime fall back silently
+        return None, f"{provider} did not start (is its driver installed?)"
+    return network, ""
