@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faces and their landmarks in single images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import roi as roi_module
+from . import tiles
+from .detector import Face, FaceDetector
+from .mesh import FaceMesh
+from .roi import Roi
+
+MIN_PRESENCE = 0.5
+_BATCH = 16  # squares in one run of the detector
+
+
+class FaceTracker:
+    """The detector and the mesh.
+
+    Args:
+        device: `auto` or a device of `models/runtime.py`.
+        threads: CPU threads.
+    """
+
+    def __init__(self, device: str = "auto", threads: int = 2) -> None:
+        self._detector = FaceDetector(device, threads)
+        self._mesh = FaceMesh(device, threads)
+        self.device = self._mesh.device
+        self.fallback = self._mesh.fallback
+
+    def landmarks(self, rgb: NDArray[np.uint8], roi: Roi, jitter: int = 1) -> tuple[NDArray[np.float32], float]:
+        """Find the 478 landmarks of the face in `roi`: see `FaceMesh.landmarks`."""
+        return self._mesh.landmarks(rgb, roi, jitter)
+
+    @staticmethod
+    def roi_of(landmarks: NDArray[np.float32]) -> Roi:
+        """Return the square in which to look for the same face again."""
+        return roi_module.roi_of(landmarks)
+
+    def detect(self, rgb: NDArray[np.uint8]) -> list[Face]:
+        """Find the faces of an image (H, W, 3), largest first; small ones are searched only when there is no large one."""
+        return next((faces for faces in self.search(rgb) if faces), [])
+
+    def search(self, rgb: NDArray[np.uint8]) -> Iterator[list[Face]]:
+        """Yield the faces found so far, largest first: in the whole image, then with each finer scale."""
+        faces = self.detect_whole(rgb)
+        yield faces
+        for side in tiles.levels(rgb.shape[1], rgb.shape[0])[1:]:
+            faces = _largest_first(faces, self.detect_tiles(rgb, side))
+            yield faces
+
+    def detect_whole(self, rgb: NDArray[np.uint8]) -> list[Face]:
+        """Find the faces that are large in the image, as MediaPipe does."""
+        return self._confirmed(rgb, tiles.whole(rgb))
+
+    def detect_tiles(self, rgb: NDArray[np.uint8], side: float) -> list[Face]:
+        """Find the faces that are large in squares of `side` px."""
+        return self._confirmed(rgb, tiles.tiles(rgb, side))
+
+    def detect_near(self, rgb: NDArray[np.uint8], roi: Roi) -> list[Face]:
+        """Find the faces around the place where one was last seen."""
+        return self._confirmed(rgb, tiles.window(rgb, roi.x, roi.y, 2 * roi.size))
+
+    def _confirmed(self, rgb: NDArray[np.uint8], squares: tiles.Squares) -> list[Face]:
+        """Return the faces in which the mesh sees a face too, each once, largest first."""
+        found: list[Face] = []
+        for start in range(0, len(squares.pictures), _BATCH):
+            batch = slice(start, start + _BATCH)
+            found += self._detector.detect(squares.pictures[batch], squares.to_image[batch])
+        faces = sorted(found, key=lambda face: -face.score)
+        return _largest_first([face for face in _distinct(faces) if self.landmarks(rgb, face.roi)[1] >= MIN_PRESENCE])
+
+
+def _largest_first(*groups: list[Face]) -> list[Face]:
+    return sorted(_distinct([face for group in groups for face in group]), key=lambda face: -face.width)
+
+
+def _distinct(faces: list[Face]) -> list[Face]:
+    """Drop every face whose centre lies on an earlier one: half faces at the border of a square."""
+    kept: list[Face] = []
+    for face in faces:
+        if not any(other.roi.contains(face.roi.x, face.roi.y) for other in kept):
+            kept.append(replace(face))
+    return kept
