@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Microface: from the video of a face to an animated head with its micro-expressions."""
+
+import atexit
+from contextlib import ExitStack
+
+import bpy
+
+from .operators import command_line, job, properties, reconstruct
+from .panels import sidebar
+
+CLASSES = (*properties.CLASSES, *reconstruct.CLASSES, *sidebar.CLASSES)
+
+_registered = ExitStack()  # how to undo what was registered, last first
+
+
+def register() -> None:
+    """Make everything known to Blender; when a step fails, undo those before it and let the error out."""
+    global _registered
+    with ExitStack() as undo:
+        for cls in CLASSES:
+            bpy.utils.register_class(cls)
+            undo.callback(bpy.utils.unregister_class, cls)
+        properties.attach()
+        undo.callback(properties.detach)
+        command = bpy.utils.register_cli_command("microface", command_line.main)
+        undo.callback(bpy.utils.unregister_cli_command, command)
+        atexit.register(job.end)
+        undo.callback(atexit.unregister, job.end)
+        undo.callback(lambda: job.release(bpy.context))
+        _registered = undo.pop_all()
+
+
+def unregister() -> None:
+    """Stop a running job and leave nothing behind."""
+    _registered.close()

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The worker, and the verbs that need no Blender.
+
+    python -I backend/bootstrap.py SITE_FOLDERS reconstruct SRC --out TAKE.npz [--json]
+
+Exit status: 0 done, 1 failed with one line that says what to do, 2 wrong usage, 130 cancelled. With `--worker` messages
+are JSON lines and a line {"type": "cancel"} on standard input, or its end, stops the job: a parent that dies leaves no
+orphan.
+"""
+
+import _thread
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+from .arguments import build_parser
+from .errors import Cancelled, MicrofaceError
+from .messages import JsonLines, Report, Terminal, claim_stdout, error_message
+
+# numpy, PyAV and ONNX Runtime load inside the verbs: `--help` and wrong usage answer at once
+
+CANCELLED_STATUS = 130
+
+
+def _reconstruct(options: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from .reconstruction import reconstruct_to_files
+
+    return reconstruct_to_files(options, report, STOP)
+
+
+def _events(options: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from .summary import event_rows, event_table, write_csv
+    from .take import read_take
+
+    take = read_take(options.take)
+    if options.csv:
+        write_csv(options.csv, event_rows(take))
+    return {"text": event_table(take), "events": event_rows(take)}
+
+
+def _info(options: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from .summary import describe
+    from .take import read_take
+
+    facts = describe(read_take(options.take))
+    return {"text": "\n".join(f"{name + ':':<18} {value}" for name, value in facts.items()), "facts": facts}
+
+
+def _doctor(options: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from .doctor import examine
+
+    checks = examine()
+    text = "\n".join(f"{'OK     ' if well else 'MISSING'}  {what:<24} {detail}" for what, well, detail in checks)
+    missing = [what for what, well, _ in checks if not well]
+    if missing:
+        report({"type": "log", "text": text})
+        raise MicrofaceError("incomplete", f"Missing: {', '.join(missing)}.", "The list says what to do about each.")
+    return {"text": text, "checks": checks}
+
+
+VERBS: dict[str, Callable[[argparse.Namespace, Report], dict[str, Any]]] = {
+    "reconstruct": _reconstruct,
+    "events": _events,
+    "info": _info,
+    "doctor": _doctor,
+}
+
+STOP = threading.Event()
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    STOP.set()  # in case the exception is swallowed by a callback of native code: the next progress call sees it
+    raise KeyboardInterrupt
+
+
+def _watch_stdin() -> None:
+    """Stop the job on a cancel line, or when the parent is gone."""
+    for line in sys.stdin:
+        if json.loads(line).get("type") == "cancel":
+            break
+    STOP.set()
+    _thread.interrupt_main()
+
+
+def _report_internal_errors(report: Report) -> None:
+    """Turn what nobody foresaw into one line, and keep the traceback in a file for the bug report."""
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        handle, log = tempfile.mkstemp(prefix="microface-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write("".join(traceback.format_exception(kind, error, trace)))
+        text = f"internal error {kind.__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}."
+        report({"type": "error", "code": "internal", "text": text, "remedy": f"Please report it with the file {log}."})
+
+    sys.excepthook = hook
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb and return the exit status."""
+    options = build_parser().parse_args(argv)
+    as_json = options.json or options.worker
+    stream = claim_stdout("utf-8" if as_json else sys.stdout.encoding)
+    report: Report = JsonLines(stream) if as_json else Terminal(stream, sys.stderr)
+    _report_internal_errors(report)
+    # set anew because a job started in the background of a shell inherits "ignore"
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
+    if options.worker:
+        threading.Thread(target=_watch_stdin, daemon=True).start()
+    try:
+        report({"type": "result", **VERBS[options.verb](options, report)})
+    except (Cancelled, KeyboardInterrupt):
+        report({"type": "cancelled"})
+        return CANCELLED_STATUS
+    except (MicrofaceError, OSError, MemoryError) as error:
+        report(error_message(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

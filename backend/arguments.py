@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: one parser for the worker, for `dev.py run` and for `blender -c microface`."""
+
+import argparse
+import re
+from pathlib import Path
+
+from .types import Settings
+
+
+def build_parser(*, blender: bool = False) -> argparse.ArgumentParser:
+    """Make the parser of all verbs.
+
+    Args:
+        blender: also offer what needs Blender (`--blend`).
+    """
+    parser = argparse.ArgumentParser(prog="microface", description="Micro-expressions from video to an animated head.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _add_reconstruct(verbs.add_parser("reconstruct", help="video of a face -> take, mesh, preview"), blender)
+    events = verbs.add_parser("events", help="list the expression events of a take")
+    events.add_argument("take", type=Path, metavar="TAKE")
+    events.add_argument("--csv", type=Path, metavar="F", help="also write them as a table")
+    info = verbs.add_parser("info", help="say what a take holds")
+    info.add_argument("take", type=Path, metavar="TAKE")
+    doctor = verbs.add_parser("doctor", help="check that everything Microface needs is here")
+    for verb in (*verbs.choices.values(),):
+        verb.add_argument("--json", action="store_true", help="print JSON lines")
+        # JSON lines, and stdin is the parent's hand: a cancel line or its end stops the job
+        verb.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    doctor.set_defaults(take=None)
+    return parser
+
+
+def _add_reconstruct(verb: argparse.ArgumentParser, blender: bool) -> None:
+    verb.add_argument("source", type=Path, metavar="SRC", help="video file or folder of numbered images")
+    verb.add_argument("--out", type=Path, metavar="TAKE.npz", required=True, help="the result")
+    verb.add_argument("--mesh", type=Path, metavar="MESH.npz", help="also write the mesh of every frame")
+    verb.add_argument("--preview", type=Path, metavar="F.mp4", help="also write a video of footage and head")
+    if blender:
+        verb.add_argument("--blend", type=Path, metavar="F.blend", help="also write a Blender scene")
+    verb.add_argument("--head", default="generic", metavar="generic|FILE", help="which head (default: generic)")
+    verb.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where the networks run")
+    verb.add_argument("--face", type=_face, metavar="N|x,y", help="N-th largest face from 0, or the one at a pixel")
+    verb.add_argument("--range", type=_frames, metavar="A:B", help="only frames A to B-1")
+    verb.add_argument("--neutral", type=_frames, metavar="A:B", help="frames known to show the neutral face")
+    verb.add_argument("--fov", type=_degrees, metavar="DEG", help="horizontal field of view, when known")
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """Take the user's choices for `reconstruct` out of the parsed command line."""
+    return Settings(
+        head=options.head,
+        device=options.device,
+        face=options.face,
+        range=options.range,
+        neutral=options.neutral,
+        fov_deg=options.fov,
+    )
+
+
+def _face(text: str) -> str:
+    if not re.fullmatch(r"\d+|\d+(\.\d+)?,\d+(\.\d+)?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number like 1 nor a pixel like 320,240")
+    return text
+
+
+def _frames(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+):(\d+)", text)
+    if not match or int(match[1]) >= int(match[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range of frames like 10:50")
+    return int(match[1]), int(match[2])
+
+
+def _degrees(text: str) -> float:
+    try:
+        angle = float(text)
+    except ValueError:
+        angle = 0.0
+    if not 0 < angle < 180:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an angle between 0 and 180 degrees")
+    return angle

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verb `reconstruct`: settings in, files out."""
+
+import argparse
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from .arguments import settings_of
+from .errors import Cancelled, MicrofaceError
+from .heads import load_head
+from .mesh import write_mesh
+from .messages import ProgressMessages, Report
+from .pipeline import reconstruct
+from .preview import write_preview
+from .summary import event_rows, event_table
+from .take import write_take
+from .types import Progress, Take
+from .video import open_clip
+
+PREVIEW_SHARE = 0.2  # of the whole job
+
+
+def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: threading.Event) -> dict[str, Any]:
+    """Reconstruct and write the take, and the mesh and the preview when asked for.
+
+    Args:
+        options: the parsed command line.
+        report: gets the progress messages.
+        stop: set when the user asks to stop.
+
+    Returns:
+        The fields of the result message: paths, events and a text.
+    """
+    outputs = {name: path for name in ("out", "mesh", "preview") if (path := getattr(options, name))}
+    for path in outputs.values():
+        check_writable(path)
+    progress = _progress(report, stop)
+    share = 1 - PREVIEW_SHARE if options.preview else 1.0
+    take = reconstruct(options.source, settings_of(options), _part(progress, 0, share))
+    write_take(options.out, take)
+    _write_more(options, take, _part(progress, share, 1))
+    written = "\n".join(f"wrote {path}" for path in outputs.values())
+    paths = {name: str(path) for name, path in outputs.items()}
+    return {"take": paths.pop("out"), **paths, "events": event_rows(take), "text": f"{event_table(take)}\n{written}"}
+
+
+def check_writable(path: Path) -> None:
+    """Refuse an output that cannot be written before hours of work, not after."""
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    if path.is_dir():
+        raise MicrofaceError("is_folder", f"{path} is a folder.", "Name a file in it.")
+    if not os.access(path if path.exists() else folder, os.W_OK) or not os.access(folder, os.W_OK):
+        raise MicrofaceError("read_only", f"{path} may not be written.", "Choose a folder you may write to.")
+
+
+def _write_more(options: argparse.Namespace, take: Take, progress: Progress) -> None:
+    if not (options.mesh or options.preview):
+        return
+    head = load_head(options.head)
+    if options.mesh:
+        write_mesh(options.mesh, take, head)
+    if options.preview:
+        write_preview(options.preview, open_clip(options.source), take, head, progress=progress)
+
+
+def _progress(report: Report, stop: threading.Event) -> Progress:
+    messages = ProgressMessages(report)
+
+    def progress(stage: str, value: float) -> None:
+        if stop.is_set():
+            raise Cancelled
+        messages(stage, value)
+
+    return progress
+
+
+def _part(progress: Progress, start: float, end: float) -> Progress:
+    """Map 0..1 of a part of the job to its share of the whole."""
+    return lambda stage, value: progress(stage, start + (end - start) * value)

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where Blender versions differ. Each line says which."""
+
+import bpy
+
+#: EEVEE was rewritten in 4.2 under a second name, which it lost again in 5.0.
+EEVEE = "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
+
+
+def channelbag(action: bpy.types.Action, slot: bpy.types.ActionSlot) -> bpy.types.ActionChannelbag:
+    """F-curve container of `slot` in `action`, made when missing (4.4+; `Action.fcurves` is gone in 5.0)."""
+    layer = action.layers[0] if action.layers else action.layers.new("Layer")
+    strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
+    return strip.channelbag(slot, ensure=True)
+
+
+def shader_nodes(tree_owner: bpy.types.Material | bpy.types.World) -> bpy.types.bpy_prop_collection:
+    """Nodes of a new material or world; before 5.0 they had to be switched on, since then that is deprecated."""
+    if bpy.app.version < (5, 0, 0):
+        tree_owner.use_nodes = True
+    return tree_owner.node_tree.nodes

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one modal class: start the worker, poll it, ESC, progress, error -> report."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import bpy
+
+from ..backend.errors import MicrofaceError
+from ..backend.messages import Message, clock, error_message
+from . import properties
+from .worker import LAST, Worker
+
+POLL_S = 0.1
+
+# A process runs one job at a time; kept here, not on the operator, because unregistering must be able to end it.
+_worker: Worker | None = None
+_timer: bpy.types.Timer | None = None
+
+
+def running() -> bool:
+    """Say whether a job runs now."""
+    return _worker is not None
+
+
+def request_cancel() -> None:
+    """Ask the running job to stop; its operator reports when it has."""
+    if _worker:
+        _worker.cancel()
+
+
+def end() -> None:
+    """End the worker at once; nothing happens when none runs."""
+    global _worker
+    if _worker:
+        _worker.kill()
+        _worker = None
+
+
+def release(context: bpy.types.Context) -> None:
+    """End the worker and give back timer, status bar and panel."""
+    global _timer
+    end()
+    if _timer:
+        context.window_manager.event_timer_remove(_timer)
+        _timer = None
+    properties.job(context).running = False
+    if context.workspace:
+        context.workspace.status_text_set(None)
+    _redraw(context)
+
+
+def _redraw(context: bpy.types.Context) -> None:
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()
+
+
+class Job:
+    """Base of operators whose work is done by the worker: `invoke` keeps Blender live, `execute` waits."""
+
+    def prepare(self, context: bpy.types.Context) -> tuple[list[str], Sequence[Path]]:
+        """Give verb and options for the worker, and the files it makes. Raises MicrofaceError."""
+        raise NotImplementedError
+
+    def finish(self, context: bpy.types.Context, result: Message) -> None:
+        """Use the worker's result. Raises MicrofaceError."""
+        raise NotImplementedError
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Start the job and come back at every tick of a timer."""
+        global _timer
+        if bpy.app.background:
+            return self.execute(context)
+        if not self._start(context):
+            return {"CANCELLED"}
+        _timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Run the job and wait for it; Ctrl-C cancels it."""
+        outcome = None if self._start(context) else {"CANCELLED"}
+        while outcome is None:
+            try:
+                outcome = self._tick(context)
+                time.sleep(POLL_S)
+            except KeyboardInterrupt:
+                request_cancel()
+        return outcome
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Poll the worker; leave every event but ESC to Blender."""
+        if not running():  # ended by unregistering
+            return {"CANCELLED"}
+        if event.type == "ESC" and event.value == "PRESS":
+            request_cancel()
+            return {"RUNNING_MODAL"}
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        return self._tick(context) or {"PASS_THROUGH"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """End the job because Blender takes the operator away: its window closes, or another file is opened."""
+        release(context)
+
+    def _start(self, context: bpy.types.Context) -> bool:
+        global _worker
+        if running():
+            self.report({"ERROR"}, "Another job runs. Wait for it, or cancel it.")
+            return False
+        state = properties.job(context)
+        state.error = state.remedy = ""
+        try:
+            argv, outputs = self.prepare(context)
+            _worker = Worker(argv, outputs)
+        except (MicrofaceError, OSError) as error:
+            self._fail(context, error_message(error))
+            return False
+        state.running, state.stage, state.fraction, state.time_left = True, "Starting", 0.0, ""
+        return True
+
+    def _tick(self, context: bpy.types.Context) -> set[str] | None:
+        """Handle what the worker said; give the operator's outcome when the job is over."""
+        assert _worker
+        for message in _worker.poll():
+            if message["type"] == "progress":
+                self._show(context, message)
+            elif message["type"] in LAST:
+                try:
+                    return self._close(context, message)
+                finally:
+                    release(context)
+        return None
+
+    def _show(self, context: bpy.types.Context, message: Message) -> None:
+        state = properties.job(context)
+        left = message["seconds_left"]
+        state.stage, state.fraction = message["stage"], message["value"]
+        state.time_left = "" if left is None else f"{clock(left)} left"
+        if context.workspace:
+            text = f"Microface: {state.stage}  {state.fraction:.0%}  {state.time_left}    ESC cancels"
+            context.workspace.status_text_set(text)
+        _redraw(context)
+
+    def _close(self, context: bpy.types.Context, message: Message) -> set[str]:
+        if message["type"] == "cancelled":
+            self.report({"WARNING"}, "Cancelled, nothing was written")
+            return {"CANCELLED"}
+        if message["type"] == "error":
+            self._fail(context, message)
+            return {"CANCELLED"}
+        try:
+            self.finish(context, message)
+        except (MicrofaceError, OSError) as error:
+            self._fail(context, error_message(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def _fail(self, context: bpy.types.Context, message: Message) -> None:
+        state = properties.job(context)
+        state.error, state.remedy = message["text"], message["remedy"]
+        self.report({"ERROR"}, f"{state.error} {state.remedy}")

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Blender remembers for us: the user's choices on the scene, a job's state on the window manager, preferences."""
+
+from typing import cast
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+ADDON = __package__.rpartition(".")[0]
+
+
+class MICROFACE_PG_settings(bpy.types.PropertyGroup):
+    """What to reconstruct; saved with the file."""
+
+    source: StringProperty(
+        name="Video",
+        description="Video file of a face, or folder of numbered images",
+        subtype="FILE_PATH",
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
+    )
+    head: StringProperty(
+        name="Head",
+        description="File of the head model; empty for the built-in generic head",
+        subtype="FILE_PATH",
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
+    )
+    face: StringProperty(
+        name="Face",
+        description="Which of several faces: 0 for the largest, 1 for the next, or a pixel on it like 320,240",
+    )
+    use_range: BoolProperty(name="Frame Range", description="Reconstruct only a part of the video")
+    range_start: IntProperty(name="Start", description="First frame of the video, from 0", min=0)
+    range_end: IntProperty(name="End", description="The frame after the last one", min=1, default=100)
+    use_neutral: BoolProperty(name="Neutral Frames", description="Say where the face is neutral")
+    neutral_start: IntProperty(name="Start", description="First neutral frame of the video, from 0", min=0)
+    neutral_end: IntProperty(name="End", description="The frame after the last neutral one", min=1, default=20)
+    use_fov: BoolProperty(name="Field of View", description="Set the camera's angle, instead of having it estimated")
+    fov: FloatProperty(
+        name="Angle",
+        description="Horizontal field of view of the footage",
+        subtype="ANGLE",
+        min=0.02,
+        max=3.1,
+        default=0.7,
+    )
+
+
+class MICROFACE_PG_event(bpy.types.PropertyGroup):
+    """One line of the list of results; the name is what the list shows."""
+
+    apex_s: FloatProperty()
+
+
+class MICROFACE_PG_job(bpy.types.PropertyGroup):
+    """The job that runs now and the outcome of the last one; never saved."""
+
+    running: BoolProperty()
+    stage: StringProperty()
+    fraction: FloatProperty(subtype="FACTOR", min=0, max=1)
+    time_left: StringProperty()
+    error: StringProperty()
+    remedy: StringProperty()
+    take: StringProperty()
+    summary: StringProperty()
+    events: CollectionProperty(type=MICROFACE_PG_event)
+
+
+class MICROFACE_preferences(bpy.types.AddonPreferences):
+    """What holds for all files."""
+
+    bl_idname = ADDON
+
+    device: EnumProperty(
+        name="Networks Run On",
+        items=(
+            ("auto", "Best", "The graphics card when it can, else the processor"),
+            ("cpu", "Processor", "Always the processor"),
+            ("cuda", "CUDA", "An NVIDIA graphics card"),
+        ),
+    )
+    takes: StringProperty(
+        name="Results Folder",
+        description="Where takes go while the .blend file is not saved; empty for the extension's own folder",
+        subtype="DIR_PATH",
+    )
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        """Draw the two choices."""
+        self.layout.prop(self, "device")
+        self.layout.prop(self, "takes")
+
+
+CLASSES = (MICROFACE_PG_settings, MICROFACE_PG_event, MICROFACE_PG_job, MICROFACE_preferences)
+
+
+def settings(context: bpy.types.Context) -> MICROFACE_PG_settings:
+    """Give the user's choices of the current scene."""
+    return cast(MICROFACE_PG_settings, context.scene.microface)
+
+
+def job(context: bpy.types.Context) -> MICROFACE_PG_job:
+    """Give the state of the job."""
+    return cast(MICROFACE_PG_job, context.window_manager.microface)
+
+
+def preferences(context: bpy.types.Context) -> MICROFACE_preferences | None:
+    """Give the preferences; None when the package runs without being an enabled add-on, as in tests."""
+    addon = context.preferences.addons.get(ADDON)
+    return cast(MICROFACE_preferences, addon.preferences) if addon else None
+
+
+def attach() -> None:
+    """Hang the properties on Blender's types."""
+    bpy.types.Scene.microface = PointerProperty(type=MICROFACE_PG_settings)
+    bpy.types.WindowManager.microface = PointerProperty(type=MICROFACE_PG_job)
+
+
+def detach() -> None:
+    """Take the properties off again."""
+    del bpy.types.WindowManager.microface
+    del bpy.types.Scene.microface

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tab "Microface" in the 3D viewport's sidebar."""
+
+import textwrap
+
+import bpy
+
+from ..operators import properties
+from ..operators.reconstruct import MICROFACE_OT_cancel, MICROFACE_OT_reconstruct
+
+LISTED = 8  # events shown; all of them are markers on the timeline
+LINE = 38  # characters of a line of an error, in a sidebar of the default width
+
+
+class _Tab:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Microface"
+
+
+class MICROFACE_PT_reconstruct(_Tab, bpy.types.Panel):
+    """File field, button, progress, error."""
+
+    bl_label = "Reconstruct"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the main job."""
+        layout, state = self.layout, properties.job(context)
+        layout.prop(properties.settings(context), "source", text="", placeholder="Video of a face")
+        if state.running:
+            row = layout.row(align=True)
+            row.progress(factor=state.fraction, text=f"{state.stage}  {state.time_left}", type="BAR")
+            row.operator(MICROFACE_OT_cancel.bl_idname, text="", icon="X")
+        else:
+            row = layout.row()
+            row.scale_y = 1.5
+            row.operator(MICROFACE_OT_reconstruct.bl_idname, icon="USER")
+        _draw_error(layout, state)
+
+
+class MICROFACE_PT_options(_Tab, bpy.types.Panel):
+    """What is rarely set."""
+
+    bl_label = "Options"
+    bl_parent_id = "MICROFACE_PT_reconstruct"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw head, face, range, neutral span and angle."""
+        choice = properties.settings(context)
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.enabled = not properties.job(context).running
+        layout.prop(choice, "head", placeholder="Generic")
+        layout.prop(choice, "face", placeholder="Largest")
+        for what, parts in (("range", ("start", "end")), ("neutral", ("start", "end"))):
+            _optional(layout, choice, f"use_{what}", [f"{what}_{part}" for part in parts])
+        _optional(layout, choice, "use_fov", ["fov"])
+
+
+class MICROFACE_PT_result(_Tab, bpy.types.Panel):
+    """What the last job of this session found."""
+
+    bl_label = "Result"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Nothing to show before the first result."""
+        return bool(properties.job(context).take)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the events and where the take lies."""
+        state = properties.job(context)
+        column = self.layout.column(align=True)
+        column.label(text=f"{len(state.events)} events" if len(state.events) else "No events")
+        for event in state.events[:LISTED]:
+            column.label(text=event.name, icon="MARKER")
+        if len(state.events) > LISTED:
+            column.label(text=f"and {len(state.events) - LISTED} more on the timeline")
+        self.layout.label(text=bpy.path.basename(state.take), icon="FILE")
+
+
+CLASSES = (MICROFACE_PT_reconstruct, MICROFACE_PT_options, MICROFACE_PT_result)
+
+
+def _optional(
+    layout: bpy.types.UILayout, choice: properties.MICROFACE_PG_settings, switch: str, values: list[str]
+) -> None:
+    """Draw a check box, and its values below while it is on."""
+    layout.prop(choice, switch)
+    if getattr(choice, switch):
+        column = layout.column(align=True)
+        for value in values:
+            column.prop(choice, value)
+
+
+def _draw_error(layout: bpy.types.UILayout, state: properties.MICROFACE_PG_job) -> None:
+    """Draw the last error in lines that fit the sidebar: labels do not wrap."""
+    if not state.error:
+        return
+    column = layout.box().column(align=True)
+    lines = textwrap.wrap(state.error, LINE)
+    column.label(text=lines[0], icon="ERROR")
+    for line in lines[1:] + textwrap.wrap(state.remedy, LINE):
+        column.label(text=line, icon="BLANK1")
