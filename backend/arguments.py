@@ -5,8 +5,6 @@ import argparse
 import re
 from pathlib import Path
 
-from .types import Settings
-
 
 def build_parser(*, blender: bool = False) -> argparse.ArgumentParser:
     """Make the parser of all verbs.
@@ -44,18 +42,6 @@ def _add_reconstruct(verb: argparse.ArgumentParser, blender: bool) -> None:
     verb.add_argument("--range", type=_frames, metavar="A:B", help="only frames A to B-1")
     verb.add_argument("--neutral", type=_frames, metavar="A:B", help="frames known to show the neutral face")
     verb.add_argument("--fov", type=_degrees, metavar="DEG", help="horizontal field of view, when known")
-
-
-def settings_of(options: argparse.Namespace) -> Settings:
-    """Take the user's choices for `reconstruct` out of the parsed command line."""
-    return Settings(
-        head=options.head,
-        device=options.device,
-        face=options.face,
-        range=options.range,
-        neutral=options.neutral,
-        fov_deg=options.fov,
-    )
 
 
 def _face(text: str) -> str:

@@ -110,7 +110,7 @@ class Terminal:
         elif message["type"] == "error":
             self._say(self.err, f"microface: {message['text']} {message['remedy']}".rstrip())
         elif message["type"] == "cancelled":
-            self._say(self.err, "microface: cancelled, nothing was written")
+            self._say(self.err, "microface: cancelled")
         else:
             self._say(self.err, message["text"])
 

@@ -2,12 +2,11 @@
 """The verb `reconstruct`: settings in, files out."""
 
 import argparse
-import os
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
-from .arguments import settings_of
 from .errors import Cancelled, MicrofaceError
 from .heads import load_head
 from .mesh import write_mesh
@@ -16,7 +15,7 @@ from .pipeline import reconstruct
 from .preview import write_preview
 from .summary import event_rows, event_table
 from .take import write_take
-from .types import Progress, Take
+from .types import Progress, Settings, Take
 from .video import open_clip
 
 PREVIEW_SHARE = 0.2  # of the whole job
@@ -46,13 +45,29 @@ def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: thre
     return {"take": paths.pop("out"), **paths, "events": event_rows(take), "text": f"{event_table(take)}\n{written}"}
 
 
+def settings_of(options: argparse.Namespace) -> Settings:
+    """Take the user's choices for `reconstruct` out of the parsed command line."""
+    return Settings(
+        head=options.head,
+        device=options.device,
+        face=options.face,
+        range=options.range,
+        neutral=options.neutral,
+        fov_deg=options.fov,
+    )
+
+
 def check_writable(path: Path) -> None:
     """Refuse an output that cannot be written before hours of work, not after."""
-    folder = next(folder for folder in path.absolute().parents if folder.exists())
     if path.is_dir():
         raise MicrofaceError("is_folder", f"{path} is a folder.", "Name a file in it.")
-    if not os.access(path if path.exists() else folder, os.W_OK) or not os.access(folder, os.W_OK):
-        raise MicrofaceError("read_only", f"{path} may not be written.", "Choose a folder you may write to.")
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    try:  # os.access knows neither Windows' rights nor full quotas
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        remedy = "Choose a folder you may write to."
+        raise MicrofaceError("read_only", f"{path} cannot be written: {reason}.", remedy) from error
 
 
 def _write_more(options: argparse.Namespace, take: Take, progress: Progress) -> None:

@@ -62,7 +62,7 @@ def describe(take: Take) -> dict[str, str]:
         "picture": f"{take.size[0]} x {take.size[1]} px, focal length {take.camera[0, 0]:.0f} px",
         "head": str(take.head.get("name", "unknown")),
         "keys": f"{len(take.expression_names)} units, {len(take.detail_basis)} detail modes",
-        "smallest motion px": noise or "not estimated",
+        "visible from px": noise or "not estimated",
         "events": counts or "none",
         "schema": str(take.schema_version),
     }

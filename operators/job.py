@@ -147,7 +147,7 @@ class Job:
 
     def _close(self, context: bpy.types.Context, message: Message) -> set[str]:
         if message["type"] == "cancelled":
-            self.report({"WARNING"}, "Cancelled, nothing was written")
+            self.report({"WARNING"}, "Cancelled")
             return {"CANCELLED"}
         if message["type"] == "error":
             self._fail(context, message)

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The button without a window: the add-on registered in the bpy module, its operator run by `execute`, a real worker."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+
+from microface.models import assets  # noqa: E402
+from microface.operators import job, properties  # noqa: E402
+from microface.operators.reconstruct import free_path, options  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def load_addon() -> ModuleType:
+    """Run the real top-level __init__.py; its imports find the modules of the package `microface`."""
+    spec = importlib.util.spec_from_file_location(
+        "microface", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+    )
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def names_of_ours() -> set[str]:
+    classes = {name for name in dir(bpy.types) if name.startswith("MICROFACE_")}
+    return classes | {
+        f"{kind.__name__}.microface"
+        for kind in (bpy.types.Scene, bpy.types.WindowManager)
+        if hasattr(kind, "microface")
+    }
+
+
+@pytest.fixture
+def addon() -> Iterator[ModuleType]:
+    """The add-on, registered in an empty file. bpy 4.5 hangs at exit when a class stays registered."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    module = load_addon()
+    module.register()
+    yield module
+    module.unregister()
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short clip of a real face that moves by a pixel, in a folder where its take may lie."""
+    data = pytest.importorskip("skimage.data")
+    from microface.backend.video import write_video
+
+    portrait = data.astronaut()[:400, 20:420]
+    path = tmp_path_factory.mktemp("clip") / "portrait.mp4"
+    write_video(path, (np.roll(portrait, shift, axis=1) for shift in (0, 0, 0, 0, 1, 1, 1, 1)), fps=25)
+    return path
+
+
+@pytest.fixture
+def built() -> None:
+    """Skip where head and networks have not been built."""
+    missing = [
+        name
+        for name in ("generic_head.npz", "face_detection.onnx", "face_mesh.onnx")
+        if not (assets.FOLDER / name).is_file()
+    ]
+    if missing:
+        pytest.skip(f"not built: {', '.join(missing)}")
+
+
+def choose(source: Path, folder: Path) -> None:
+    """Set the panel's file field, and save the .blend to `folder`: takes lie beside it."""
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "scene.blend"))
+    properties.settings(bpy.context).source = str(source)
+
+
+def after_progress(action: Callable[[], None]) -> threading.Thread:
+    """Do something from another thread once the worker has reported progress."""
+
+    def wait() -> None:
+        while not job.running() or properties.job(bpy.context).fraction == 0:
+            time.sleep(0.02)
+        action()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_register_makes_everything_and_unregister_leaves_nothing() -> None:
+    before = names_of_ours()
+    for _ in range(2):  # the second registration proves that the first left nothing behind
+        module = load_addon()
+        module.register()
+        assert {"MICROFACE_PT_reconstruct", "MICROFACE_OT_reconstruct", "Scene.microface"} <= names_of_ours()
+        module.unregister()
+        assert names_of_ours() == before == set()
+
+
+def test_failed_registration_is_rolled_back_and_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = load_addon()
+
+    class MICROFACE_PT_broken(bpy.types.Panel):  # no bl_space_type: Blender refuses it
+        pass
+
+    monkeypatch.setattr(module, "CLASSES", (*module.CLASSES, MICROFACE_PT_broken))
+    with pytest.raises((AttributeError, RuntimeError)):
+        module.register()
+    assert names_of_ours() == set()
+
+
+def test_enabling_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, importlib.util as u, bpy; before = set(sys.modules)\n"
+        f"spec = u.spec_from_file_location('microface', {str(ROOT / '__init__.py')!r},"
+        f" submodule_search_locations=[{str(ROOT)!r}])\n"
+        "sys.modules['microface'] = module = u.module_from_spec(spec); spec.loader.exec_module(module)\n"
+        "module.register(); new = {n.partition('.')[0] for n in set(sys.modules) - before}; module.unregister()\n"
+        "print(sorted(new & {'numpy', 'cv2', 'scipy', 'onnxruntime', 'av'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip().endswith("[]"), done.stdout + done.stderr
+
+
+def test_button_without_a_video_says_so(addon: ModuleType) -> None:
+    with pytest.raises(RuntimeError, match="Choose a video first"):
+        bpy.ops.microface.reconstruct()
+
+
+def test_missing_file_becomes_one_error_in_words(addon: ModuleType, tmp_path: Path) -> None:
+    choose(tmp_path / "gone.mp4", tmp_path)
+    with pytest.raises(RuntimeError, match=r"gone\.mp4") as caught:
+        bpy.ops.microface.reconstruct()
+    state = properties.job(bpy.context)
+    assert "Traceback" not in str(caught.value)
+    assert "gone.mp4" in state.error
+    assert state.remedy
+    assert not state.running
+    assert not job.running()
+    assert [path.name for path in tmp_path.iterdir()] == ["scene.blend"]
+
+
+def test_reconstruction_builds_the_scene(addon: ModuleType, built: None, clip: Path, tmp_path: Path) -> None:
+    choose(clip, tmp_path)
+    assert bpy.ops.microface.reconstruct() == {"FINISHED"}
+    state = properties.job(bpy.context)
+    assert Path(state.take) == tmp_path / "portrait.take.npz"
+    assert state.error == ""
+    heads = [item for item in bpy.data.objects if item.type == "MESH" and item.data.shape_keys]
+    assert heads
+    assert heads[0].data.shape_keys.animation_data.action
+    assert bpy.context.scene.camera
+    assert not job.running()
+
+
+def test_killed_worker_is_reported_and_leaves_no_file(
+    addon: ModuleType, built: None, clip: Path, tmp_path: Path
+) -> None:
+    choose(clip, tmp_path)
+    thread = after_progress(lambda: job._worker.process.kill())  # type: ignore[union-attr]
+    with pytest.raises(RuntimeError, match="worker process"):
+        bpy.ops.microface.reconstruct()
+    thread.join(5)
+    assert [path.name for path in tmp_path.iterdir()] == ["scene.blend"]
+    assert len(bpy.data.meshes) == 0
+
+
+def test_cancel_ends_the_job_and_leaves_no_file(addon: ModuleType, built: None, clip: Path, tmp_path: Path) -> None:
+    choose(clip, tmp_path)
+    thread = after_progress(job.request_cancel)
+    assert bpy.ops.microface.reconstruct() == {"CANCELLED"}
+    thread.join(5)
+    assert [path.name for path in tmp_path.iterdir()] == ["scene.blend"]
+    assert properties.job(bpy.context).error == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_control_c_cancels_a_headless_job(addon: ModuleType, built: None, clip: Path, tmp_path: Path) -> None:
+    choose(clip, tmp_path)
+    thread = after_progress(lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert bpy.ops.microface.reconstruct() == {"CANCELLED"}
+    thread.join(5)
+
+
+def test_second_job_is_refused_while_one_runs(addon: ModuleType, built: None, clip: Path, tmp_path: Path) -> None:
+    choose(clip, tmp_path)
+    refusals: list[bool] = []
+
+    def ask() -> None:
+        refusals.append(bpy.types.MICROFACE_OT_reconstruct.poll(bpy.context))
+        job.request_cancel()
+
+    thread = after_progress(ask)
+    bpy.ops.microface.reconstruct()
+    thread.join(5)
+    assert refusals == [False]
+
+
+def test_unregistering_ends_a_running_job(built: None, clip: Path, tmp_path: Path) -> None:
+    module = load_addon()
+    module.register()
+    choose(clip, tmp_path)
+    argv = ["reconstruct", str(clip), "--out", str(tmp_path / "a.take.npz")]
+    job._worker = worker = job.Worker(argv, [tmp_path / "a.take.npz"])
+    module.unregister()
+    assert worker.process.returncode is not None
+    assert not job.running()
+
+
+def test_settings_become_options_of_the_command_line(addon: ModuleType) -> None:
+    choice = properties.settings(bpy.context)
+    assert options(choice) == []
+    choice.face, choice.use_range, choice.range_start, choice.range_end = "320,240", True, 5, 25
+    choice.use_fov, choice.fov = True, np.radians(40)
+    assert options(choice) == ["--face", "320,240", "--range", "5:25", "--fov", "40.0000"]
+
+
+def test_no_earlier_take_is_overwritten(tmp_path: Path) -> None:
+    for name in ("a.take.npz", "a.001.take.npz"):
+        assert free_path(tmp_path, "a") == tmp_path / name
+        (tmp_path / name).touch()
+    assert free_path(tmp_path, "a") == tmp_path / "a.002.take.npz"
