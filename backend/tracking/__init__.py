@@ -4,5 +4,6 @@
 from .detector import Face
 from .face_tracker import FaceTracker
 from .roi import Roi, face_width, roi_of
+from .track import track
 
-__all__ = ["Face", "FaceTracker", "Roi", "face_width", "roi_of"]
+__all__ = ["Face", "FaceTracker", "Roi", "face_width", "roi_of", "track"]

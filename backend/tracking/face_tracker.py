@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +50,7 @@ class FaceTracker:
         faces = self.detect_whole(rgb)
         yield faces
         for side in tiles.levels(rgb.shape[1], rgb.shape[0])[1:]:
-            faces = _largest_first(faces, self.detect_tiles(rgb, side))
+            faces = self.detect_more(rgb, side, faces)
             yield faces
 
     def detect_whole(self, rgb: NDArray[np.uint8]) -> list[Face]:
@@ -61,6 +60,10 @@ class FaceTracker:
     def detect_tiles(self, rgb: NDArray[np.uint8], side: float) -> list[Face]:
         """Find the faces that are large in squares of `side` px."""
         return self._confirmed(rgb, tiles.tiles(rgb, side))
+
+    def detect_more(self, rgb: NDArray[np.uint8], side: float, known: list[Face]) -> list[Face]:
+        """Return the faces `known` and those that are large in squares of `side` px, largest first."""
+        return _largest_first(known, self.detect_tiles(rgb, side))
 
     def detect_near(self, rgb: NDArray[np.uint8], roi: Roi) -> list[Face]:
         """Find the faces around the place where one was last seen."""
@@ -85,5 +88,5 @@ def _distinct(faces: list[Face]) -> list[Face]:
     kept: list[Face] = []
     for face in faces:
         if not any(other.roi.contains(face.roi.x, face.roi.y) for other in kept):
-            kept.append(replace(face))
+            kept.append(face)
     return kept

@@ -36,9 +36,14 @@ class Roi:
             ]
         )
 
+    @property
+    def face_width(self) -> float:
+        """Width in px of the face that the square was put around, roughly."""
+        return self.size / _MARGIN
+
     def contains(self, x: float, y: float) -> bool:
         """Whether the image point is on the face, that is inside the square without its margin."""
-        return max(abs(self.x - x), abs(self.y - y)) <= self.size / _MARGIN / 2
+        return max(abs(self.x - x), abs(self.y - y)) <= self.face_width / 2
 
 
 def around(box: Floats, angle: float) -> Roi:
