@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The performance as one Action: a slot for the shape keys and a slot for the bones.
+
+Keys stand at the times of the source's frames, on fractional scene frames, linear between: the data is dense, and
+Bezier handles would overshoot. Before a gap without a face the last pose is held.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ...backend.types import Take
+from .. import compat
+from .performance import Channel, keyed_frames
+from .space import head_location
+
+Floats = NDArray[np.floating[Any]]
+Array = NDArray[np.float64]
+
+CONSTANT, LINEAR = 0, 1  # values of Keyframe.interpolation
+
+
+def build_action(
+    name: str, take: Take, channels: list[Channel], frames: Floats, thing: bpy.types.Object, rig: bpy.types.Object
+) -> bpy.types.Action:
+    """Key the shape keys of `thing` and the bones of `rig`.
+
+    Args:
+        frames: (T,) scene frames of the take's frames.
+    """
+    action = bpy.data.actions.new(name)
+    keyed = keyed_frames(take)
+    held = np.append(keyed[1:], True)[keyed] == 0  # the next frame has no face
+    timing = frames[keyed], np.where(held, CONSTANT, LINEAR)
+    _key_shapes(assign(action, thing.data.shape_keys, "KEY"), channels, thing.data.shape_keys, timing)
+    _key_bones(assign(action, rig, "OBJECT"), take, keyed, timing)
+    return action
+
+
+def assign(action: bpy.types.Action, datablock: bpy.types.ID, id_type: str) -> bpy.types.ActionChannelbag:
+    """Let a new slot of `action` animate `datablock`. Without the explicit slot nothing would move."""
+    slot = action.slots.new(id_type=id_type, name=datablock.name)
+    animation = datablock.animation_data_create()
+    animation.action = action
+    animation.action_slot = slot
+    return compat.channelbag(action, slot)
+
+
+def add_curve(bag: Any, path: str, index: int, frames: Floats, values: Floats, kinds: Any) -> bpy.types.FCurve:
+    """An F-curve of keys at `frames` (N,) with `values` (N,); `kinds` is their interpolation, one or (N,)."""
+    curve = bag.fcurves.new(path, index=index)
+    points = curve.keyframe_points
+    points.add(len(frames))
+    points.foreach_set("co", np.column_stack([frames, values]).astype(np.float32).ravel())
+    points.foreach_set("interpolation", np.broadcast_to(kinds, len(frames)).astype(np.uint8))
+    curve.update()
+    return curve
+
+
+def quaternions(vectors: Floats) -> Array:
+    """Rotations (N, 3) as axis-angle -> (N, 4) w x y z, neighbours on the same side of the sphere."""
+    half = 0.5 * np.linalg.norm(vectors, axis=-1, keepdims=True)
+    turned = np.concatenate([np.cos(half), 0.5 * np.sinc(half / np.pi) * vectors], axis=-1)
+    flips = np.where(np.einsum("nc,nc->n", turned[1:], turned[:-1]) < 0, -1.0, 1.0)
+    turned[1:] *= np.cumprod(flips)[:, None]
+    return turned
+
+
+def _key_shapes(bag: Any, channels: list[Channel], keys: bpy.types.Key, timing: tuple[Floats, Any]) -> None:
+    """A key that stays 0 (a unit that the jaw or the eyes own) gets no curve and stays free for the artist."""
+    for channel, key in zip(channels, keys.key_blocks[1:], strict=True):
+        if channel.values.any():
+            path = f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value'
+            add_curve(bag, path, 0, timing[0], channel.values, timing[1])
+
+
+def _key_bones(bag: Any, take: Take, keyed: NDArray[np.bool_], timing: tuple[Floats, Any]) -> None:
+    for joint, vectors in zip(take.joint_names, take.pose[keyed].astype(np.float64).swapaxes(0, 1), strict=True):
+        group = bag.groups.new(joint)
+        _key_vector(bag, group, f'pose.bones["{joint}"].rotation_quaternion', quaternions(vectors), timing)
+        if joint == take.joint_names[0]:
+            place = head_location(take.translation[keyed])
+            _key_vector(bag, group, f'pose.bones["{joint}"].location', place, timing)
+
+
+def _key_vector(bag: Any, group: Any, path: str, values: Array, timing: tuple[Floats, Any]) -> None:
+    """One curve per column of `values` (N, C)."""
+    for index, column in enumerate(values.T):
+        add_curve(bag, path, index, timing[0], column, timing[1]).group = group

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a take to a scene, everything in one collection: head, rig, performance, camera, footage, markers."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any, Literal
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ...backend.atomic import whole_file
+from ...backend.types import Clip, Take
+from ...backend.video import open_clip
+from ...models.head.model import HeadModel
+from . import stage
+from .action import build_action
+from .armature import build_armature
+from .camera import build_camera, set_resolution
+from .footage import add_footage
+from .markers import add_markers
+from .mesh import build_head, slider_range
+from .performance import channels
+from .rate import rate as scene_rate
+from .rate import seconds_to_frame, set_rate
+
+
+def build_scene(
+    context: bpy.types.Context,
+    take: Take,
+    head: HeadModel,
+    *,
+    clip_path: str | Path,
+    clip: Clip | None = None,
+    rate: Literal["scene", "footage"] | None = None,
+    name: str | None = None,
+) -> bpy.types.Collection:
+    """Build the take in the scene of `context`.
+
+    An empty scene becomes the footage's: frame rate, frame range, resolution, camera and a soft light. In any other
+    scene only a collection is added; the keys then lie on fractional frames of that scene.
+
+    Args:
+        clip_path: the footage, shown behind the camera when it is there.
+        clip: its timing, when already known.
+        rate: whose frame rate the scene shall have; None: the footage's in an empty scene, else the scene's.
+        name: of the collection; None: the footage's.
+
+    Raises:
+        MicrofaceError: ``wrong_head``, ``no_face`` or ``too_strong``, before anything is built.
+    """
+    scene, path = context.scene, Path(clip_path)
+    moving = channels(take, head)
+    for channel in moving:
+        slider_range(channel.name, channel.values)
+    empty = stage.is_empty(scene)
+    if rate == "footage" or (rate is None and empty):
+        set_rate(scene, float(take.source["fps"]))
+    if empty:
+        set_resolution(scene, take)
+    fps = scene_rate(scene)
+    collection = bpy.data.collections.new(name or path.stem)
+    scene.collection.children.link(collection)
+    label = collection.name  # Blender numbers a name that is taken
+    rig = build_armature(context, collection, label, take, head)
+    thing = build_head(collection, label, take, head, moving, rig)
+    action = build_action(label, take, moving, seconds_to_frame(take.time_s, fps), thing, rig)
+    camera = build_camera(collection, label, take)
+    if path.exists():
+        add_footage(scene, camera, take, path, _times(take, path, clip), fps)
+    add_markers(scene, action, take, fps)
+    scene.camera = camera if empty else scene.camera or camera
+    if empty:
+        stage.dress(scene, collection, take, fps)
+    context.view_layer.objects.active = thing
+    return collection
+
+
+def _times(take: Take, path: Path, clip: Clip | None) -> NDArray[np.floating[Any]]:
+    """Times of the footage's frames from its first on: the take's own, unless it covers a later part only."""
+    if clip is None and take.source.get("first_frame", 0):
+        clip = open_clip(path)
+    return take.time_s if clip is None else clip.time_s
+
+
+def write_blend(path: Path, take: Take, head: HeadModel, clip_path: str | Path) -> None:
+    """Build the take in a new file and save it. What is open in this Blender is closed: for headless use.
+
+    Raises:
+        MicrofaceError: ``disk_full``, ``read_only``, ``not_written``, or as `build_scene`; `path` is then as before.
+    """
+    bpy.ops.wm.read_homefile(use_empty=True)
+    build_scene(bpy.context, take, head, clip_path=Path(clip_path).resolve())
+    _look_through_camera()
+    with whole_file(path) as part:
+        part.touch()  # says at once, and in the system's words, when nothing can be written here
+        _save(part)
+
+
+def _save(part: Path) -> None:
+    """Blender reports failures as text only."""
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=str(part), copy=True, check_existing=False, compress=True)
+    except RuntimeError as error:
+        full = "space" in str(error).lower()
+        raise OSError(errno.ENOSPC if full else errno.EIO, str(error).strip()) from error
+    finally:
+        part.with_name(f"{part.name}@").unlink(missing_ok=True)  # where Blender writes before it renames
+
+
+def _look_through_camera() -> None:
+    """Every 3D view of the file opens on the matched camera."""
+    views = (area.spaces.active for screen in bpy.data.screens for area in screen.areas if area.type == "VIEW_3D")
+    for view in views:
+        view.region_3d.view_perspective = "CAMERA"
+        view.clip_start = 0.01

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of a take is keyed: the frames that show a face, and what moves the head's surface in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...backend.errors import MicrofaceError
+from ...backend.types import BRIDGED, Take
+from ...models.head.model import HeadModel
+from ...models.head.rotation import rotation_matrix
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One shape key and its values in the keyed frames."""
+
+    name: str
+    displacement: Floats  #: (V, 3) m, head space, at value 1
+    values: Floats  #: (N,)
+
+
+def keyed_frames(take: Take) -> NDArray[np.bool_]:
+    """(T,) frames that get keys: a face, and every number finite, for Blender takes NaN without a word.
+
+    Raises:
+        MicrofaceError: there is no such frame.
+    """
+    numbers = (take.expression, take.pose, take.translation, take.detail)
+    finite = np.all([np.isfinite(n).reshape(len(n), -1).all(1) for n in numbers], axis=0)
+    keyed: NDArray[np.bool_] = (take.valid <= BRIDGED) & finite
+    if not keyed.any():
+        raise MicrofaceError("no_face", "The take has no frame with a face.", "Reconstruct a part that shows the face.")
+    return keyed
+
+
+def channels(take: Take, head: HeadModel) -> list[Channel]:
+    """Expression units, detail modes and, for a head that has them, pose correctives.
+
+    Raises:
+        MicrofaceError: the take was made with another head.
+    """
+    _check(take, head)
+    keyed = keyed_frames(take)
+    units = zip(head.expression_names, head.expression, take.expression[keyed].T, strict=True)
+    details = zip(_numbered("detail", take.detail_basis), take.detail_basis, take.detail[keyed].T, strict=True)
+    return [Channel(*parts) for parts in (*units, *details, *_correctives(take, head, keyed))]
+
+
+def _correctives(take: Take, head: HeadModel, keyed: NDArray[np.bool_]) -> list[tuple[str, Floats, Floats]]:
+    """One key for every element of R - I of the joints after the root."""
+    if not len(head.pose_correctives):
+        return []
+    turns = rotation_matrix(take.pose[keyed][:, 1:]) - np.eye(3)
+    names = _numbered("corrective", head.pose_correctives)
+    return list(zip(names, head.pose_correctives, turns.reshape(len(turns), -1).T, strict=True))
+
+
+def _numbered(name: str, items: Floats) -> list[str]:
+    return [f"{name} {number:02d}" for number in range(1, len(items) + 1)]
+
+
+def _check(take: Take, head: HeadModel) -> None:
+    same = (
+        take.expression_names == head.expression_names
+        and take.joint_names == head.joint_names
+        and take.shape_offset.shape == head.template.shape
+        and take.shape.shape == (len(head.identity),)
+    )
+    if not same:
+        text = f"The take was made with the head '{take.head.get('name', 'unknown')}', not with '{head.name}'."
+        raise MicrofaceError("wrong_head", text, "Choose the head that made it, or reconstruct the clip again.")

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An empty scene, and what it needs to show a head."""
+
+from __future__ import annotations
+
+import math
+
+import bpy
+import numpy as np
+
+from ...backend.types import Take
+from .. import compat
+from .rate import seconds_to_frame
+
+STARTUP = {"Cube", "Camera", "Light"}  # what a new file of Blender holds
+WORLD_GREY = (0.35, 0.35, 0.35, 1.0)
+LIGHT_PLACE = (-0.6, 0.1, 0.6)  # m, above the camera's left shoulder
+LIGHT_TURN = (math.radians(60), 0.0, math.radians(-35))
+LIGHT_SIZE, LIGHT_POWER = 0.5, 6.0  # m, W
+
+
+def is_empty(scene: bpy.types.Scene) -> bool:
+    """Whether there is no work in the scene: no marker, and no object beyond those of the start-up file, unanimated."""
+    objects = scene.objects
+    return not scene.timeline_markers and all(thing.name in STARTUP and not thing.animation_data for thing in objects)
+
+
+def dress(scene: bpy.types.Scene, collection: bpy.types.Collection, take: Take, fps: float) -> None:
+    """Frame range, playback in real time, light; the start-up cube, which would swallow camera and head, is hidden."""
+    first, last = seconds_to_frame(take.time_s[[0, -1]], fps)
+    scene.frame_start, scene.frame_end = int(np.floor(first)), int(np.ceil(last))
+    scene.frame_set(scene.frame_start)
+    scene.sync_mode = "FRAME_DROP"
+    for thing in scene.objects:
+        if thing.name in STARTUP:
+            thing.hide_viewport = thing.hide_render = True
+    _light(collection)
+    if scene.world is None:
+        scene.world = _world()
+
+
+def _light(collection: bpy.types.Collection) -> None:
+    light = bpy.data.lights.new(f"{collection.name} light", "AREA")
+    light.size, light.energy = LIGHT_SIZE, LIGHT_POWER
+    thing = bpy.data.objects.new(light.name, light)
+    thing.location, thing.rotation_euler = LIGHT_PLACE, LIGHT_TURN
+    collection.objects.link(thing)
+
+
+def _world() -> bpy.types.World:
+    world = bpy.data.worlds.new("Microface")
+    background = next(node for node in compat.shader_nodes(world) if node.type == "BACKGROUND")
+    background.inputs["Color"].default_value = WORLD_GREY
+    return world
