@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import MicrofaceError
@@ -30,13 +30,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise _explained(error, path) from error
     finally:
-        _remove(part)
-
-
-def _remove(part: Path) -> None:
-    """A folder that cannot be written holds no part either."""
-    if os.access(part.parent, os.W_OK):
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # the first error is the one to tell
+            part.unlink(missing_ok=True)
 
 
 def _explained(error: OSError, path: Path) -> MicrofaceError:

@@ -15,6 +15,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import InputContainer
+from av.format import Flags
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -36,7 +37,8 @@ def open_clip(path: Path) -> Clip:
     with _opened(path) as source:
         first = next(_decoded(source), None)
     if first is None:
-        raise MicrofaceError("truncated", f"{path} is truncated at frame 0: no picture can be decoded.", _REENCODE)
+        text = f"{path} is truncated or damaged at frame 0: no picture can be decoded."
+        raise MicrofaceError("truncated", text, _REENCODE)
     turned = _turns(first) % 2 == 1
     time_s = _times(path)
     with path.open("rb") as file:
@@ -76,7 +78,7 @@ def _damaged(clip: Clip, index: int) -> MicrofaceError:
 def _from(clip: Clip, start: int) -> Iterator[tuple[int, av.VideoFrame]]:
     """Index and frame from `start` on, by way of the keyframe before it; from the beginning where seeking fails."""
     with _opened(clip.path) as source:
-        if start > 0 and _seek(source, clip.time_s[start]):
+        if start > 0 and not _clockless(source) and _seek(source, clip.time_s[start]):
             numbered = _numbered(clip, source)
             landed = next(numbered, None)
             if landed is not None and landed[0] <= start:
@@ -100,19 +102,22 @@ def _numbered(clip: Clip, source: InputContainer) -> Iterator[tuple[int, av.Vide
 def _times(path: Path) -> NDArray[np.float64]:
     """(T,) seconds of every frame: the packets', or the decoded frames' where the packets promise what is not there."""
     with _opened(path) as source:
-        stream = _stream(source)
-        stamps = sorted({packet.pts for packet in _packets(source) if packet.pts is not None and not packet.is_discard})
-        time_s = np.array([_seconds(stamp, stream) for stamp in stamps])
-    if _holds(path, time_s):
+        clockless = _clockless(source)
+        time_s = np.array([] if clockless else _stamps(source))
+    if len(time_s) and _holds(path, time_s):
         return time_s
     with _opened(path) as source:
         return np.unique([time for time, _ in _timed(source)])
 
 
+def _stamps(source: InputContainer) -> list[float]:
+    """Presentation times that the packets carry, in order; nothing is decoded."""
+    packets = (packet for packet in _packets(source) if not packet.is_discard)
+    return [_seconds(stamp, _stream(source)) for stamp in sorted({p.pts for p in packets if p.pts is not None})]
+
+
 def _holds(path: Path, time_s: NDArray[np.float64]) -> bool:
     """Whether decoding gives these times at both ends, where damage and undecodable pictures are."""
-    if not len(time_s):
-        return False
     with _opened(path) as source:
         head = [time for time, _ in islice(_timed(source), _HEAD)]
     if head != time_s[:_HEAD].tolist():
@@ -176,11 +181,18 @@ def _decoded(source: InputContainer) -> Iterator[av.VideoFrame]:
 
 
 def _timed(source: InputContainer) -> Iterator[tuple[float, av.VideoFrame]]:
-    """Frames with their seconds; a stream without a clock (raw H.264) runs at its nominal rate."""
+    """Frames with their seconds; a file without a clock runs at its nominal rate."""
     stream = _stream(source)
     rate = float(stream.average_rate or SINGLE_FRAME_FPS)
+    clockless = _clockless(source)
     for count, frame in enumerate(_decoded(source)):
-        yield (count / rate if frame.pts is None else _seconds(frame.pts, stream)), frame
+        yield (count / rate if clockless or frame.pts is None else _seconds(frame.pts, stream)), frame
+
+
+def _clockless(source: InputContainer) -> bool:
+    """Raw streams have no timestamps, and AVI has them in the order of decoding only, of use without B-frames."""
+    reordered = source.format.name == "avi" and _stream(source).codec_context.has_b_frames
+    return reordered or Flags.no_timestamps in Flags(source.format.flags)
 
 
 def _seconds(stamp: int, stream: VideoStream) -> float:
