@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Landmarks over many frames -> whose head, which camera, and a first pose of every tracked frame.
+
+Gauss-Newton with robust weights on the landmarks of spread-out frames: shape, focal length and per frame a pose and an
+expression. The landmarks' own error is some 1 % of the face width, so they fix where things are, never how they move.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import RBFInterpolator
+from scipy.spatial.transform import Rotation
+
+from ..models.head.model import HeadModel
+from ..models.head.raster import project
+from ..models.head.units import GAZE_UNITS, NEVER_SOLVED
+from .types import FLIP, Floats, HeadFit, Tracks
+
+Array = NDArray[np.float64]
+
+FRAMES = 10  #: frames that fix the identity
+LANDMARK_SHARE = 0.01  #: error of a landmark as a share of the face width
+OUTLINE_TRUST = 0.3  #: the outline slides over the skin as the head turns
+EXPRESSION_PRIOR = 0.3  #: of a unit's full strength
+FOCAL_PRIOR = (1.6, 0.4)  #: focal length / longer side of the picture: median and sigma of its logarithm
+#: the tracker's face oval
+OUTLINE = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150,
+           136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Points:
+    """The head reduced to its landmarks: camera-oriented axes (FLIP applied), metres."""
+
+    index: NDArray[np.int64]  #: (L,) tracker landmark
+    base: Array  #: (L, 3)
+    identity: Array  #: (S, L, 3)
+    expression: Array  #: (E', L, 3)
+    units: NDArray[np.int64]  #: (E',) unit numbers
+    trust: Array  #: (L,)
+
+
+def _landmark_points(head: HeadModel) -> _Points:
+    keep = np.flatnonzero(head.landmark_index < 468)
+    corner, weight = head.faces[head.landmark_triangle[keep]], head.landmark_weight[keep]
+    pick = lambda v: np.einsum("...lkc,lk->...lc", v[..., corner, :], weight) @ FLIP  # noqa: E731
+    hidden = (*GAZE_UNITS, *NEVER_SOLVED)
+    units = np.array([k for k, name in enumerate(head.expression_names) if name not in hidden])
+    index = head.landmark_index[keep].astype(np.int64)
+    trust = np.where(np.isin(index, OUTLINE), OUTLINE_TRUST, 1.0)
+    return _Points(index, pick(head.template), pick(head.identity), pick(head.expression[units]), units, trust)
+
+
+def _spread(tracks: Tracks, first: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Up to FRAMES of the tracked frames `first`, evenly spread."""
+    return first[np.unique(np.linspace(0, len(first) - 1, min(FRAMES, len(first))).round().astype(int))]
+
+
+@dataclass
+class _Frame:
+    """State of one frame during the fit."""
+
+    rotation: Array  #: (3, 3) camera-oriented
+    translation: Array  #: (3,)
+    expression: Array  #: (E',)
+
+
+def _project_jacobian(points: Array, focal: float) -> Array:
+    """d pixel / d camera point: (L, 2, 3)."""
+    z = points[:, 2]
+    out = np.zeros((len(points), 2, 3))
+    out[:, 0, 0] = out[:, 1, 1] = focal / z
+    out[:, :, 2] = -focal * points[:, :2] / z[:, None] ** 2
+    return out
+
+
+def _cross_matrices(points: Array) -> Array:
+    """-[p]x of points (L, 3): d(R p)/d(left rotation), (L, 3, 3)."""
+    out = np.zeros((len(points), 3, 3))
+    x, y, z = points.T
+    out[:, 0, 1], out[:, 0, 2] = z, -y
+    out[:, 1, 0], out[:, 1, 2] = -z, x
+    out[:, 2, 0], out[:, 2, 1] = y, -x
+    return out
+
+
+def _linearise(
+    points: _Points, frame: _Frame, shape: Array, focal: float, centre: Array, seen: Array
+) -> tuple[Array, Array, Array, Array]:
+    """Residual (2L,), and its derivative by shape (2L, S), log focal (2L, 1) and the frame's own (2L, 6 + E')."""
+    rest = points.base + np.tensordot(shape, points.identity, 1) + np.tensordot(frame.expression, points.expression, 1)
+    turned = rest @ frame.rotation.T
+    at = turned + frame.translation
+    pixel = focal * at[:, :2] / at[:, 2:] + centre
+    jac = _project_jacobian(at, focal)
+    rows = 2 * len(at)
+    d_shape = np.einsum("lab,bc,slc->las", jac, frame.rotation, points.identity).reshape(rows, -1)
+    d_expr = np.einsum("lab,bc,elc->lae", jac, frame.rotation, points.expression).reshape(rows, -1)
+    d_turn = (jac @ _cross_matrices(turned)).reshape(rows, 3)
+    d_focal = (pixel - centre).reshape(rows, 1)
+    own = np.concatenate([d_turn, jac.reshape(rows, 3), d_expr], 1)
+    return (seen - pixel).ravel(), d_shape, d_focal, own
+
+
+def _robust(residual: Array, trust: Array, sigma: float) -> Array:
+    """Weights (2L,) 1 / px^2 with Geman-McClure tails beyond 2 sigma."""
+    size = np.linalg.norm(residual.reshape(-1, 2), axis=1) / (2 * sigma)
+    return np.repeat(trust / (1 + size**2) ** 2, 2) / sigma**2
+
+
+def _start(points: _Points, seen: Array, focal: float, centre: Array) -> _Frame:
+    """A frontal head of the right size at the right place, turned as the eyes and the face's depth say."""
+    extent = np.ptp(points.base[:, :2], axis=0)
+    depth = focal * extent[1] / max(float(np.ptp(seen[:, 1])), 1.0)
+    rotation = _procrustes(points.base, seen)
+    where = np.r_[(seen[:, :2].mean(0) - centre) * depth / focal, depth]
+    return _Frame(rotation, where - rotation @ points.base.mean(0), np.zeros(len(points.expression)))
+
+
+def _procrustes(base: Array, seen: Array) -> Array:
+    """Rotation that turns base (L, 3) to the tracker's own 3D landmarks (L, 3), whose relative depth is coarse but right."""
+    a, b = base - base.mean(0), seen - seen.mean(0)
+    u, _, vt = np.linalg.svd(b.T @ a)
+    return np.asarray(u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt)
+
+
+def _apply(frame: _Frame, step: Array) -> None:
+    frame.rotation = Rotation.from_rotvec(np.clip(step[:3], -0.3, 0.3)).as_matrix() @ frame.rotation
+    frame.translation = frame.translation + step[3:6]
+    frame.expression = np.clip(frame.expression + step[6:], -0.5, 1.5)
+
+
+def fit_head(head: HeadModel, tracks: Tracks, width: int, height: int, fov_deg: float | None = None) -> HeadFit:
+    """Fit identity, camera and poses to the landmarks.
+
+    Args:
+        head: the head model.
+        tracks: landmarks, at least one frame with a face.
+        width, height: of the picture, px.
+        fov_deg: horizontal field of view; None lets the perspective of the face decide, with a prior.
+    """
+    points = _landmark_points(head)
+    found = np.flatnonzero(np.isfinite(tracks.landmarks[:, 0, 0]))
+    chosen = _spread(tracks, found)
+    seen = tracks.landmarks[:, points.index].astype(float)
+    sigma = LANDMARK_SHARE * float(np.median(np.ptp(seen[found, :, 0], axis=1)))
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    known = None if fov_deg is None else width / 2 / np.tan(np.radians(fov_deg) / 2)
+    shape, log_focal, error = _fit_identity(points, seen[chosen], centre, sigma, max(width, height), known)
+    focal = float(np.exp(log_focal))
+    camera = np.array([[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1.0]])
+    joint = head.joints(shape)[0]
+    pose, translation = np.full((len(seen), 3), np.nan), np.full((len(seen), 3), np.nan)
+    expression = np.full((len(seen), len(head.expression)), np.nan)
+    frame: _Frame | None = None
+    residual = []
+    for n in found:
+        frame = _fit_frame(points, seen[n], shape, focal, centre, sigma, frame)
+        turn = FLIP @ frame.rotation @ FLIP
+        pose[n] = Rotation.from_matrix(turn).as_rotvec()
+        translation[n] = frame.translation - FLIP @ (joint - turn @ joint)
+        expression[n] = 0
+        expression[n, points.units] = frame.expression
+        residual.append(_linearise(points, frame, shape, focal, centre, seen[n, :, :2])[0])
+    rms = float(np.sqrt(np.mean(np.square(residual)) * 2))
+    return HeadFit(shape, error, camera, pose, translation, expression, rms)
+
+
+def _fit_identity(
+    points: _Points, seen: Array, centre: Array, sigma: float, longer: int, known: float | None
+) -> tuple[Array, float, Array]:
+    """Shape (S,), log focal length and the shape's deviation (S,), from K frames (K, L, 3)."""
+    s, e = len(points.identity), len(points.expression)
+    log_focal = float(np.log(known or FOCAL_PRIOR[0] * longer))
+    prior_log, spread = log_focal, (1e-4 if known else FOCAL_PRIOR[1])
+    shape = np.zeros(s)
+    frames = [_start(points, one, float(np.exp(log_focal)), centre) for one in seen]
+    inverse = np.eye(s + 1)
+    for step in range(14):
+        # Schur complement: each frame's own unknowns are eliminated, shape and focal length remain.
+        free = 1.0 if step >= 2 else 0.0
+        left, right, later = np.zeros((s + 1, s + 1)), np.zeros(s + 1), []
+        for frame, one in zip(frames, seen, strict=True):
+            r, d_shape, d_focal, own = _linearise(points, frame, shape, float(np.exp(log_focal)), centre, one[:, :2])
+            w = _robust(r, points.trust, sigma * (3 if step < 4 else 1))
+            common = np.concatenate([d_shape, d_focal], 1) * free
+            a = own.T @ (w[:, None] * own)
+            a[6:, 6:] += np.eye(e) / (EXPRESSION_PRIOR**2 if free else 1e-6)
+            a[np.arange(6), np.arange(6)] *= 1 + 1e-9
+            g = own.T @ (w * r)
+            g[6:] -= frame.expression / EXPRESSION_PRIOR**2
+            cross = own.T @ (w[:, None] * common)
+            solved = np.linalg.solve(a, np.c_[g, cross])
+            left += common.T @ (w[:, None] * common) - cross.T @ solved[:, 1:]
+            right += common.T @ (w * r) - cross.T @ solved[:, 0]
+            later.append(solved)
+        left += np.diag(np.r_[np.ones(s), 1 / spread**2])
+        right -= np.r_[shape, (log_focal - prior_log) / spread**2]
+        inverse = np.linalg.inv(left)
+        change = np.clip(inverse @ right, -1.0, 1.0) * free
+        # Landmark errors are shared by all frames: the identity is known no better than one frame allows.
+        shape = np.clip(shape + change[:-1], -3.5, 3.5)
+        log_focal += float(np.clip(change[-1], -0.2, 0.2))
+        for frame, solved in zip(frames, later, strict=True):
+            _apply(frame, solved[:, 0] - solved[:, 1:] @ change)
+    return shape, log_focal, np.sqrt(np.minimum(np.diag(inverse)[:-1] * len(seen), 1.0))
+
+
+def _fit_frame(
+    points: _Points, seen: Array, shape: Array, focal: float, centre: Array, sigma: float, before: _Frame | None
+) -> _Frame:
+    """Pose and expression of one frame (L, 3) for a known person and camera; starts from the frame before."""
+    frame = _start(points, seen, focal, centre)
+    if before is not None:
+        frame.expression = before.expression.copy()
+    e = len(points.expression)
+    for step in range(6):
+        r, _, _, own = _linearise(points, frame, shape, focal, centre, seen[:, :2])
+        w = _robust(r, points.trust, sigma * (3 if step < 2 else 1))
+        a = own.T @ (w[:, None] * own)
+        a[6:, 6:] += np.eye(e) / EXPRESSION_PRIOR**2
+        g = own.T @ (w * r)
+        g[6:] -= frame.expression / EXPRESSION_PRIOR**2
+        _apply(frame, np.linalg.solve(a, g))
+    return frame
+
+
+def form_offset(head: HeadModel, fit: HeadFit, tracks: Tracks, frames: NDArray[np.int64]) -> Array:
+    """This person's form at rest beyond the identity modes, (V, 3) m, head space.
+
+    It is the resting expression (half-closed lids, a slight smile) plus a smooth shift in the image plane that brings the
+    landmarks into place.
+
+    Args:
+        head, fit, tracks: of the clip.
+        frames: (K,) tracked frames at rest (indices into `tracks`), over which landmarks are averaged.
+    """
+    points = _landmark_points(head)
+    joint = head.joints(fit.shape)[0]
+    resting = np.tensordot(np.clip(fit.expression[frames].mean(0), 0, 1), head.expression, 1)
+    neutral = head.neutral(fit.shape) + resting
+    known = head.landmark_points(neutral)[head.landmark_index < 468]
+    shift = np.zeros_like(known)
+    for n in frames:
+        turn = Rotation.from_rotvec(fit.pose[n]).as_matrix()
+        at = ((known - joint) @ turn.T + joint) @ FLIP + fit.translation[n]
+        error = tracks.landmarks[n, points.index, :2] - project(at, fit.camera)[:, :2]
+        across = np.c_[error * at[:, 2:] / fit.camera[0, 0], np.zeros(len(at))]
+        shift += across @ FLIP @ turn / len(frames)
+    return resting + _spread_over(neutral, known, shift)
+
+
+def _spread_over(neutral: Array, known: Array, shift: Array) -> Array:
+    """Carry shifts at known points (L, 3) to all vertices: thin-plate over the front of the face, fading out behind it."""
+    unit = float(np.ptp(known[:, 0]))
+    spline = RBFInterpolator(known[:, :2] / unit, shift, kernel="thin_plate_spline", smoothing=0.002, neighbors=80)
+    offset = np.asarray(spline(neutral[:, :2] / unit))
+    centre, reach = known.mean(0), 0.62 * unit
+    far = np.linalg.norm((neutral - centre)[:, :2], axis=1) / reach
+    behind = (known[:, 2].min() - neutral[:, 2]) / (0.4 * unit)
+    fade = np.clip(1.6 - far / 0.8 * 0.8, 0, 1) * np.clip(1 - behind, 0, 1)
+    limit = 3 * float(np.sqrt((shift**2).sum(1).mean()))
+    size = np.linalg.norm(offset, axis=1, keepdims=True)
+    return np.asarray(offset * np.minimum(1, limit / np.maximum(size, 1e-9)) * fade[:, None])

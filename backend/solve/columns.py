@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The 3D causes of motion written as coefficients of the motion sheet: the bridge from dense motion to the solve."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.spatial.transform import Rotation
+
+from ..motion.field import MotionField
+from .posterior import MOVING, Layout
+from .surface import Surface
+
+Array = NDArray[np.float64]
+
+ANCHORS = 4000  #: surface points at which the model's motion is compared with the sheet
+
+
+class Columns:
+    """Normal equations of the solve for one template.
+
+    Attributes:
+        layout: of the columns.
+        coefficients: (2n, P) sheet coefficients of every column.
+        normal: (P, P) their information.
+        pose_scale: (6,) px RMS of a unit (rad, m) of each pose column.
+    """
+
+    def __init__(self, surface: Surface, field: MotionField) -> None:
+        self.surface, self.field = surface, field
+        total = len(surface.points)
+        self._anchor = np.arange(0, total, max(1, total // ANCHORS))
+        phi = field.design[self._anchor].astype(float)
+        gram = np.asarray((phi.T @ phi).todense())
+        gram += 1e-3 * np.trace(gram) / len(gram) * (field.sheet.bending() + 1e-3 * np.eye(len(gram)))
+        self._phi, self._gram = phi, cho_factor(gram, lower=True)
+        at, ray = surface.points[self._anchor], surface.ray[self._anchor]
+        pose = surface.rigid_flow(at)
+        self.pose_scale = np.sqrt((pose**2).sum(2).mean(1))
+        step = 1e-4
+        nearer, farther = surface.rigid_flow(at - step * ray), surface.rigid_flow(at + step * ray)
+        parallax = (farther - nearer)[list(MOVING)] / (2 * step) / self.pose_scale[list(MOVING), None, None]
+        bump = surface.depth_bump[self._anchor]
+        depth = np.einsum("jma,md->djma", parallax, bump).reshape(-1, len(at), 2)
+        expression = surface.flow(surface.at_points[:, self._anchor], at)
+        flow = np.concatenate([pose / self.pose_scale[:, None, None], depth, expression])
+        self.layout = Layout(bump.shape[1], len(expression))
+        self.coefficients = self.to_sheet(flow).T
+        self.informed = field.information @ self.coefficients
+        self.normal = self.coefficients.T @ self.informed
+
+    def to_sheet(self, flow: Array) -> Array:
+        """Image motion at the anchors (K, A, 2) px -> sheet coefficients (K, 2n)."""
+        halves = [cho_solve(self._gram, self._phi.T @ flow[..., k].T).T for k in (0, 1)]
+        return np.concatenate(halves, 1)
+
+    def displacement(self, pose: Array, depth: Array, expression: Array) -> Array:
+        """Exact image motion (T, A, 2) px of the anchors: pose (T, 6) scaled, depth (D,) m, expression (T, X) px."""
+        s, a = self.surface, self._anchor
+        base = s.points[a] + s.ray[a] * (s.depth_bump[a] @ depth)[:, None]
+        turn = Rotation.from_rotvec(pose[:, :3] / self.pose_scale[:3]).as_matrix()
+        shift = pose[:, 3:] / self.pose_scale[3:]
+        moved = base + (expression @ s.at_points[:, a].reshape(len(s.at_points), -1)).reshape(len(pose), -1, 3)
+        at = np.einsum("tab,tmb->tma", turn, moved - s.centre) + s.centre + shift[:, None]
+        return s.project(at) - s.project(s.points[a])
+
+    def evidence(self, evidence: Array, pose: Array, depth: Array, expression: Array, totals: Array) -> Array:
+        """Right-hand side (P, T) about the totals, linearised where the block now stands.
+
+        Args:
+            evidence: (T, 2n) from `MotionField.evidence`.
+            pose, depth, expression: the present estimate.
+            totals: (P, T) the same as columns.
+        """
+        model = self.to_sheet(self.displacement(pose, depth, expression))
+        pulled = self.coefficients.T @ evidence.T - self.informed.T @ model.T
+        return np.asarray(pulled + self.normal @ totals)

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One linear-Gaussian model of a whole block of frames, its hyperparameters by evidence.
+
+    evidence_t = N (pose_t, pose_t x depth, expression_t) + noise,   noise ~ N(0, sigma^2 N)
+    expression_e. ~ N(0, v_e K)   v_e: one variance a unit (few units at once), K: temporal covariance, partly learned
+    depth ~ N(0, (8 mm)^2)        pose: no prior
+
+The pose columns over the corrected depth are bilinear: depth is found by variable projection, all else marginalised.
+Facts behind each choice: ablations of the solve, BENCHMARKS.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotri
+
+from .temporal import TimeBasis, smooth_covariance, time_basis
+
+Array = NDArray[np.float64]
+
+START_PX = 0.1  #: a unit begins small, the evidence lets it grow
+DETAIL_PX = 0.05
+LARGEST_PX = 30.0
+MODEL_ERROR = 12.0  #: variance the picture's noise is multiplied by: codec, relighting, misfit
+LEARNED_AGAINST = 2.0  #: weight of the smooth temporal covariance against the learned one
+DEPTH_PRIOR_M = 0.008
+PARALLAX_MODES = 24  #: temporal modes with the most head motion, which fix the depth
+POSE = slice(0, 6)
+MOVING = (0, 1, 3, 4)  #: pose columns whose flow changes with depth: turns about x, y and shifts along x, y
+
+
+@dataclass
+class Layout:
+    """Columns of the normal equations: pose 6 | depth D x 4 | expression X."""
+
+    depths: int
+    expressions: int
+
+    @property
+    def depth(self) -> list[NDArray[np.int64]]:
+        """Columns of each of the four depth-times-pose products, (4) x (D,)."""
+        return [6 + np.arange(self.depths) * 4 + j for j in range(4)]
+
+    @property
+    def expression(self) -> NDArray[np.int64]:
+        """(X,)."""
+        return 6 + 4 * self.depths + np.arange(self.expressions)
+
+
+@dataclass
+class State:
+    """What is believed of a block."""
+
+    pose: Array  #: (T, 6) in px RMS of each column
+    depth: Array  #: (D,) m
+    expression: Array  #: (T, X) px
+    variance: Array  #: (X,) px^2
+    noise: float  #: variance of the evidence
+    basis: TimeBasis
+    covariance: list[Array] = field(default_factory=list)  #: (K) x (6 + X, 6 + X) posterior of one mode of each level
+    quiet_covariance: Array = field(default_factory=lambda: np.zeros((6, 6)))
+
+    def totals(self, layout: Layout) -> Array:
+        """All unknowns (P, T), the pose-depth products included."""
+        out = np.zeros((6 + 4 * layout.depths + layout.expressions, len(self.pose)))
+        out[POSE] = self.pose.T
+        for j, column in zip(MOVING, layout.depth, strict=True):
+            out[column] = self.depth[:, None] * self.pose[:, j]
+        out[layout.expression] = self.expression.T
+        return out
+
+
+def start(layout: Layout, group: NDArray[np.int64], frames: int, fps: float, noise: float) -> State:
+    """A block at rest. `group` (X,): 0 for units, 1.. for the scales of detail."""
+    variance = np.where(group == 0, START_PX**2, DETAIL_PX**2)
+    basis = time_basis(smooth_covariance(frames, fps))
+    still = np.zeros((frames, 6)), np.zeros(layout.depths), np.zeros((frames, layout.expressions))
+    return State(*still, variance.astype(float), noise, basis)
+
+
+class Posterior:
+    """EM over one block: expectation in temporal modes, maximisation of variances, noise, depth and temporal covariance."""
+
+    def __init__(
+        self, layout: Layout, normal: Array, group: NDArray[np.int64], units: int, frames: int, fps: float, floor: float
+    ) -> None:
+        """Set the block up.
+
+        Args:
+            layout: of the columns.
+            normal: N (P, P).
+            group: (X,) 0 for units, 1.. for detail scales.
+            units: number of unit columns (with both-sides columns): they teach the temporal covariance.
+            frames, fps: of the block.
+            floor: variance of the evidence by the picture's own residual, used where the block has no quiet modes.
+        """
+        self.layout, self.normal, self.group, self.units = layout, normal, group, units
+        self.floor = floor
+        self.smooth = smooth_covariance(frames, fps)
+        column = layout.depth
+        self._cross = [[normal[np.ix_(column[i], column[j])] for j in range(4)] for i in range(4)]
+
+    def step(self, state: State, evidence: Array, *, learn_depth: bool, learn_time: bool) -> State:
+        """One EM step. `evidence` (P, T) is about the totals."""
+        reduced, coupling, right = self._reduce(state, evidence)
+        x, state = self._expect(state, reduced, right)
+        if learn_depth:
+            state.depth = self._depth(state, reduced, coupling, right, evidence, x)
+        inverse_time = x @ state.basis.modes
+        state.pose, state.expression = inverse_time[POSE].T.copy(), inverse_time[6:].T.copy()
+        if learn_time:
+            state.basis = time_basis(self._temporal(state))
+        return state
+
+    def _reduce(self, state: State, evidence: Array) -> tuple[Array, Array, Array]:
+        """Normal equations of pose over the corrected depth and expression: (n, n), coupling to all columns (n, P), (n, T)."""
+        mix = np.zeros((len(self.normal), 6))
+        mix[POSE] = np.eye(6)
+        for j, column in zip(MOVING, self.layout.depth, strict=True):
+            mix[column, j] = state.depth
+        e = self.layout.expression
+        coupling = np.r_[mix.T @ self.normal, self.normal[e]]
+        reduced = np.c_[coupling @ mix, coupling[:, e]]
+        right = np.r_[mix.T @ evidence, evidence[e]] @ state.basis.modes.T
+        return (reduced + reduced.T) / 2, coupling, right
+
+    def _expect(self, state: State, reduced: Array, right: Array) -> tuple[Array, State]:
+        """Posterior means (n, T) in temporal modes; updates variances, noise and posterior covariances."""
+        n, basis = len(reduced), state.basis
+        x = np.zeros_like(right)
+        ridge = 1e-6 * np.trace(reduced) / n
+        quiet = basis.level < 0
+        x[POSE, quiet] = np.linalg.solve(reduced[POSE, POSE], right[POSE, quiet])
+        gathered, count = np.zeros(n - 6), 0
+        state.covariance, self._factors = [], []
+        for number, variance in enumerate(basis.level_variance):
+            mode = basis.level == number
+            prior = np.full(n, ridge * 1e-2)
+            prior[6:] = state.noise / (state.variance * variance)
+            factor = cho_factor(reduced + np.diag(prior), lower=True, check_finite=False)
+            x[:, mode] = cho_solve(factor, right[:, mode], check_finite=False)
+            lower = dpotri(factor[0], lower=1)[0]
+            covariance = state.noise * (np.tril(lower) + np.tril(lower, -1).T)
+            spread = np.diag(covariance)[6:, None] + x[6:, mode] ** 2
+            gathered += (spread / basis.variance[mode]).sum(1)
+            count += int(mode.sum())
+            state.covariance.append(covariance)
+            self._factors.append(factor)
+        state.quiet_covariance = state.noise * np.linalg.inv(reduced[POSE, POSE])
+        if count:
+            state.variance = self._variances(gathered / count)
+        state.noise = self._noise(reduced, right[:, quiet])
+        return x, state
+
+    def _variances(self, mean_square: Array) -> Array:
+        """One variance a unit, one a scale of detail."""
+        variance = np.clip(mean_square, 1e-7, LARGEST_PX**2)
+        for number in range(1, int(self.group.max(initial=0)) + 1):
+            members = self.group == number
+            variance[members] = max(float(mean_square[members].mean()), 1e-8)
+        return variance
+
+    def _noise(self, reduced: Array, quiet: Array) -> float:
+        """Chi-square per unknown of the modes too fast for expression, or the picture's residual; times the model's error."""
+        level = self.floor
+        if quiet.shape[1] >= 8:
+            stable = reduced + 1e-9 * np.trace(reduced) * np.eye(len(reduced))
+            level = float(np.einsum("it,it->t", quiet, np.linalg.solve(stable, quiet)).mean() / len(reduced))
+        return level * MODEL_ERROR
+
+    def _depth(self, state: State, reduced: Array, coupling: Array, right: Array, evidence: Array, x: Array) -> Array:
+        """Depth (D,) by variable projection over the modes with the most head motion."""
+        basis, column = state.basis, self.layout.depth
+        live = np.flatnonzero(basis.level >= 0)
+        pose = x[POSE]
+        motion = (pose[list(MOVING)] ** 2).sum(0)
+        chosen = live[np.argsort(-motion[live])[:PARALLAX_MODES]]
+        size = self.layout.depths
+        left = np.eye(size) * state.noise / DEPTH_PRIOR_M**2
+        pull = np.zeros(size)
+        raw = evidence @ basis.modes[chosen].T
+        for k, mode in enumerate(chosen):
+            a = pose[list(MOVING), mode]
+            mixed = sum((a[j] * coupling[:, column[j]] for j in range(4)), np.zeros((len(reduced), size)))
+            square = sum((a[i] * a[j] * self._cross[i][j] for i in range(4) for j in range(4)), np.zeros((size, size)))
+            target = right[:, mode] + mixed @ state.depth
+            solved = cho_solve(self._factors[basis.level[mode]], np.c_[mixed, target], check_finite=False)
+            left += square - mixed.T @ solved[:, :-1]
+            own = sum((a[j] * raw[column[j], k] for j in range(4)), np.zeros(size))
+            pull += own + square @ state.depth - mixed.T @ solved[:, -1]
+        return np.asarray(np.linalg.solve(left, pull - 0.0))
+
+    def _temporal(self, state: State) -> Array:
+        """Temporal covariance (T, T): the smooth one plus what the units of this block did."""
+        unit = (state.expression / np.sqrt(state.variance))[:, : self.units]
+        learned = LEARNED_AGAINST * self.smooth + unit @ unit.T
+        return np.asarray(learned * np.trace(self.smooth) / np.trace(learned))
