@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The footage behind the camera: at every scene frame the source frame of that time.
 
-Blender shows picture number `frame + offset` of a movie, and finds picture `n` at `(n - 1) / rate` seconds, `rate` being
-its own guess for the file. That serves only scenes that run at this rate. So the offset is keyed, one step for every
-scene frame where it changes.
+Blender shows picture number `frame + offset` of a movie, and finds picture `n` at `(n - 1) / rate` seconds, `rate`
+being its own guess for the file. That serves only scenes that run at this rate. So the offset is keyed, one step for
+every scene frame where it changes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from .rate import FIRST_FRAME, frame_to_seconds, nominal_rate, seconds_to_frame
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
 
-EARLY = 1e-3  # of a movie frame: rounding of time stamps must not push a picture to its successor
+EARLY = 1e-3  # of a movie frame: what rounding does to a time that is meant to be exact
+TICK = 1e-3  # s: clock of Matroska and WebM, to which the times of their frames are rounded
+TIE = 1e-6  # s
 ENDLESS = 1_000_000  # scene frames: the offset alone decides which picture is shown
 PATH = "background_images[0].image_user.frame_offset"
 
@@ -78,13 +80,14 @@ def picture_offsets(numbers: Ints, time_s: Floats, fps: float) -> tuple[Ints, In
 def nearest(times: Floats, seconds: Floats) -> Ints:
     """Index (M,) of the entry of `times` (N,) nearest to each of `seconds` (M,); the earlier of two."""
     middles = (times[1:] + times[:-1]) / 2
-    return np.searchsorted(middles, seconds, side="left")
+    return np.searchsorted(middles, np.asarray(seconds) - TIE)
 
 
 def movie_numbers(time_s: Floats, rate: float) -> Ints:
     """Blender's numbers (N,) of the frames of a movie that it reads at `rate`."""
-    since_start = np.asarray(time_s, np.float64) - time_s[0]
-    return np.ceil(since_start * rate - EARLY).astype(np.int64) + 1
+    ticks = np.asarray(time_s, np.float64) / TICK
+    rounded = 0.5 * TICK * rate if np.allclose(ticks, np.round(ticks), rtol=0, atol=EARLY) else 0.0
+    return np.ceil((time_s - time_s[0]) * rate - rounded - EARLY).astype(np.int64) + 1
 
 
 def sequence_numbers(names: list[str]) -> Ints | None:

@@ -33,7 +33,7 @@ bpy.ops.render.render(write_still=True)
 
 
 def render(scene: bpy.types.Scene, path: Path) -> None:
-    """Render the current frame through the scene's camera to a PNG: EEVEE, or Cycles on the CPU where that cannot run."""
+    """Render the current frame through the scene's camera to a PNG: EEVEE where it runs, else Cycles on the CPU."""
     with whole_file(path) as part, _settings(scene):
         scene.render.engine = compat.EEVEE if gl_works() else "CYCLES"
         scene.render.filepath = str(part.with_suffix(".png"))

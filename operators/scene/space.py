@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From the project's spaces to Blender's: the one place where axes change.
 
-Camera space is x right, y down, z forward; Blender's camera looks along its -z with y up. Head space is y up, z towards
-the camera. So a head point at `FLIP @ v + translation` in camera space stands at `v + FLIP @ translation` in the axes of
-Blender's camera: head space needs no turn against the camera, only this shift. What is left is Blender's world, z up:
-camera and rig both stand under `STAND`, the head looks along -y, as Blender's front view expects, and the camera is at
-the world's origin.
+Camera space is x right, y down, z forward; Blender's camera looks along its -z with y up. Head space is y up, z
+towards the camera. So a head point at `FLIP @ v + translation` in camera space stands at `v + FLIP @ translation` in
+the axes of Blender's camera: head space needs no turn against the camera, only this shift. What is left is Blender's
+world, z up: camera and rig both stand under `STAND`, the head looks along -y, as Blender's front view expects, and the
+camera is at the world's origin.
 """
 
 from __future__ import annotations
