@@ -9,16 +9,16 @@ from typing import Any
 
 from .errors import Cancelled, MicrofaceError
 from .heads import load_head
-from .mesh import write_mesh
+from .mesh import refuse_large, write_mesh
 from .messages import ProgressMessages, Report
 from .pipeline import reconstruct
 from .preview import write_preview
 from .summary import event_rows, event_table
 from .take import write_take
-from .types import Progress, Settings, Take
+from .types import Progress, Settings
 from .video import open_clip
 
-PREVIEW_SHARE = 0.2  # of the whole job
+MESH_SHARE, PREVIEW_SHARE = 0.05, 0.2  # of the whole job
 
 
 def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: threading.Event) -> dict[str, Any]:
@@ -35,11 +35,19 @@ def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: thre
     outputs = {name: path for name in ("out", "mesh", "preview") if (path := getattr(options, name))}
     for path in outputs.values():
         check_writable(path)
+    settings = settings_of(options)
+    if options.mesh:
+        _refuse_large_mesh(options.source, settings)
+    preview = 1 - PREVIEW_SHARE if options.preview else 1.0  # where its progress begins
+    mesh = preview - MESH_SHARE if options.mesh else preview
     progress = _progress(report, stop)
-    share = 1 - PREVIEW_SHARE if options.preview else 1.0
-    take = reconstruct(options.source, settings_of(options), _part(progress, 0, share))
+    take = reconstruct(options.source, settings, _part(progress, 0, mesh))
     write_take(options.out, take)
-    _write_more(options, take, _part(progress, share, 1))
+    if options.mesh:
+        write_mesh(options.mesh, take, load_head(settings.head), _part(progress, mesh, preview))
+    if options.preview:
+        clip, head = open_clip(options.source), load_head(settings.head)
+        write_preview(options.preview, clip, take, head, progress=_part(progress, preview, 1))
     written = "\n".join(f"wrote {path}" for path in outputs.values())
     paths = {name: str(path) for name, path in outputs.items()}
     return {"take": paths.pop("out"), **paths, "events": event_rows(take), "text": f"{event_table(take)}\n{written}"}
@@ -70,14 +78,11 @@ def check_writable(path: Path) -> None:
         raise MicrofaceError("read_only", f"{path} cannot be written: {reason}.", remedy) from error
 
 
-def _write_more(options: argparse.Namespace, take: Take, progress: Progress) -> None:
-    if not (options.mesh or options.preview):
-        return
-    head = load_head(options.head)
-    if options.mesh:
-        write_mesh(options.mesh, take, head)
-    if options.preview:
-        write_preview(options.preview, open_clip(options.source), take, head, progress=progress)
+def _refuse_large_mesh(source: Path, settings: Settings) -> None:
+    """Say before the work, not after it, that its mesh would be too large."""
+    frames = len(open_clip(source).time_s)
+    first, last = settings.range or (0, frames)
+    refuse_large(len(range(first, min(last, frames))), len(load_head(settings.head).template))
 
 
 def _progress(report: Report, stop: threading.Event) -> Progress:

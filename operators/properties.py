@@ -56,7 +56,7 @@ class MICROFACE_PG_settings(bpy.types.PropertyGroup):
 class MICROFACE_PG_event(bpy.types.PropertyGroup):
     """One line of the list of results; the name is what the list shows."""
 
-    apex_s: FloatProperty()
+    unit: StringProperty()
 
 
 class MICROFACE_PG_job(bpy.types.PropertyGroup):

@@ -15,7 +15,7 @@ class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
     """Turn the video of a face into an animated head, with a camera that matches the footage"""
 
     bl_idname = "microface.reconstruct"
-    bl_label = "Reconstruct from Video"
+    bl_label = "Reconstruct from video"
     bl_options = {"UNDO"}
 
     @classmethod
@@ -49,6 +49,7 @@ class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
         take = read_take(Path(result["take"]))
         head = load_head(bpy.path.abspath(choice.head) or "generic")
         build_scene(context, take, head, clip_path=Path(bpy.path.abspath(choice.source)))
+        look_through_camera(context)
         show_result(context, result)
         self.report({"INFO"}, f"{len(take.time_s)} frames, {len(take.events)} events: {result['take']}")
 
@@ -112,6 +113,13 @@ def free_path(folder: Path, stem: str) -> Path:
     return path
 
 
+def look_through_camera(context: bpy.types.Context) -> None:
+    """Show the head over its footage in the view whose button was pressed; headless there is none."""
+    space = context.space_data
+    if isinstance(space, bpy.types.SpaceView3D) and space.region_3d:
+        space.region_3d.view_perspective = "CAMERA"
+
+
 def show_result(context: bpy.types.Context, result: Message) -> None:
     """Put the result into the panel's state."""
     state = properties.job(context)
@@ -119,5 +127,5 @@ def show_result(context: bpy.types.Context, result: Message) -> None:
     state.events.clear()
     for row in result["events"]:
         item = state.events.add()
-        item.name = f"{row['kind']}  {row['apex_s']:.2f} s  {row['peak_px']:.1f} px  {row['units']}"
-        item.apex_s = row["apex_s"]
+        item.name = f"{row['kind']}  {row['apex_s']:.2f} s  {row['peak_px']:.1f} px"
+        item.unit = row["units"].partition(" ")[0]  # the strongest

@@ -73,9 +73,11 @@ class MICROFACE_PT_result(_Tab, bpy.types.Panel):
         """Draw the events and where the take lies."""
         state = properties.job(context)
         column = self.layout.column(align=True)
-        column.label(text=f"{len(state.events)} events" if len(state.events) else "No events")
+        column.label(text=f"Events: {len(state.events)}")
         for event in state.events[:LISTED]:
-            column.label(text=event.name, icon="MARKER")
+            row = column.split(factor=0.62)
+            row.label(text=event.name, icon="MARKER_HLT")
+            row.label(text=event.unit)
         if len(state.events) > LISTED:
             column.label(text=f"and {len(state.events) - LISTED} more on the timeline")
         self.layout.label(text=bpy.path.basename(state.take), icon="FILE")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The button without a window: the add-on registered in the bpy module, its operator run by `execute`, a real worker."""
+"""The button without a window: the add-on registered in the bpy module, its operator by `execute`, a real worker."""
 
 import importlib.util
 import os
@@ -46,8 +46,7 @@ def names_of_ours() -> set[str]:
 
 @pytest.fixture
 def addon() -> Iterator[ModuleType]:
-    """The add-on, registered in an empty file. bpy 4.5 hangs at exit when a class stays registered."""
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    """The add-on, registered. Blender 4.5 hangs at exit when a class stays registered."""
     module = load_addon()
     module.register()
     yield module

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The button, pressed with the mouse in a Blender with a window.
+
+MICROFACE_BLENDER_WINDOW names a command that is called with OUT SCRIPT ZIP: it makes the folder OUT (under /tmp),
+installs ZIP in a Blender on a screen of 1600 x 900, runs SCRIPT in it with UI_OUT=OUT, and serves the requests that
+SCRIPT writes to OUT (see ui_session.py). The zip, named by MICROFACE_ZIP, must hold wheels for that Blender's Python
+(`python3 dev.py build --abi cp314`). MICROFACE_UI_CLIP names other footage than the default.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SESSION = Path(__file__).with_name("ui_session.py")
+LIMIT_S = 800
+
+
+@pytest.fixture(scope="module")
+def session(extension_zip: Path, clip: Path) -> Iterator[Path]:
+    """The folder of screenshots after the session."""
+    launcher = os.environ.get("MICROFACE_BLENDER_WINDOW")
+    if not launcher:
+        pytest.skip("no Blender with a window: MICROFACE_BLENDER_WINDOW is not set")
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # seen by both sides, also from a chroot
+        footage = Path(os.environ.get("MICROFACE_UI_CLIP", clip))
+        shutil.copy(footage, folder)
+        script = Path(folder, "session.py")
+        header = f"import os\nos.environ['MICROFACE_CLIP'] = {str(Path(folder, footage.name))!r}\n"
+        script.write_text(header + SESSION.read_text())
+        out = Path(folder, "out")
+        subprocess.run([launcher, str(out), str(script), str(extension_zip)], timeout=LIMIT_S, check=True)
+        yield out
+
+
+@pytest.fixture(scope="module")
+def facts(session: Path) -> dict[str, object]:
+    seen: dict[str, object] = json.loads((session / "session.json").read_text())
+    assert seen["failure"] == ""
+    return seen
+
+
+def test_cancelling_ends_the_job_within_a_second(facts: dict[str, object]) -> None:
+    assert facts["cancel_s"] < 1  # type: ignore[operator]
+
+
+def test_blender_stays_live_while_the_job_runs(facts: dict[str, object]) -> None:
+    """A timer of 0.1 s is asked for all the while: a blocked window would hardly answer."""
+    assert facts["ticks"] > 2 * facts["waited_s"]  # type: ignore[operator]
+
+
+def test_button_leaves_an_animated_head(facts: dict[str, object]) -> None:
+    assert facts["error"] == ""
+    assert facts["keys"] > 30  # type: ignore[operator]
+    assert facts["camera"]
+
+
+def test_every_state_was_photographed(session: Path, facts: dict[str, object]) -> None:
+    assert {"empty.png", "before.png", "progress.png", "cancelled.png", "result.png"} <= {
+        p.name for p in session.iterdir()
+    }
