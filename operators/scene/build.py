@@ -95,19 +95,24 @@ def write_blend(path: Path, take: Take, head: HeadModel, clip_path: str | Path) 
     build_scene(bpy.context, take, head, clip_path=Path(clip_path).resolve())
     _look_through_camera()
     with whole_file(path) as part:
-        part.touch()  # says at once, and in the system's words, when nothing can be written here
+        part.touch()  # fails at once, in the system's words, where nothing can be written
+        part.unlink()  # of an existing file Blender would keep a copy
         _save(part)
 
 
 def _save(part: Path) -> None:
-    """Blender reports failures as text only."""
+    """Save and read back: on a full disk Blender cuts a compressed file short without a word."""
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(part), copy=True, check_existing=False, compress=True)
     except RuntimeError as error:
-        full = "space" in str(error).lower()
-        raise OSError(errno.ENOSPC if full else errno.EIO, str(error).strip()) from error
+        raise OSError(errno.EIO, str(error).strip()) from error
     finally:
         part.with_name(f"{part.name}@").unlink(missing_ok=True)  # where Blender writes before it renames
+    try:
+        with bpy.data.libraries.load(str(part)):
+            pass
+    except OSError as error:
+        raise OSError(errno.ENOSPC, str(error)) from error
 
 
 def _look_through_camera() -> None:
