@@ -5,6 +5,7 @@ import ast
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,7 @@ def test_only_operators_and_panels_import_blender() -> None:
 
 def test_the_extension_imports_only_what_it_brings() -> None:
     """Modules that build or train models stay out of the zip and may use more."""
-    standard = __import__("sys").stdlib_module_names
+    standard = sys.stdlib_module_names
     for path in sources("backend", "models", "operators", "panels"):
         if path.relative_to(ROOT).parts[:2] in (("models", "networks"), ("models", "training")):
             continue
@@ -103,7 +104,7 @@ def test_nothing_that_is_shipped_imports_what_is_left_out() -> None:
 
 
 def test_dev_py_needs_only_the_standard_library() -> None:
-    standard = __import__("sys").stdlib_module_names
+    standard = sys.stdlib_module_names
     started_by_anything = [path for path in sources("devtools") if path.name != "build_models.py"]
     for path in [*started_by_anything, ROOT / "dev.py"]:
         assert tops(path) <= standard | {"devtools"}, path
