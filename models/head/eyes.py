@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
+from .model import JOINT_NAMES as JOINTS
 from .obj import BaseMesh
 from .part import PART_NAMES, Piece, affine, similarity
-from .rig import JOINTS
 
 Array = NDArray[np.float64]
 
@@ -35,11 +37,11 @@ def build_eye(base: BaseMesh, side: str) -> Piece:
     weights = np.zeros((len(vertices), len(JOINTS)))
     weights[:, JOINTS.index(f"eye_{side}")] = 1
     local = (vertices - middle) / radius
-    flat = 0.5 + 0.25 * local[:, :2] * (1 + 0.9 * (local[:, 2:] < 0) * -local[:, 2:])  # seen from the front, back spread out
+    spread = 1 - 0.9 * np.minimum(local[:, 2:], 0)  # seen from the front, the back spread around it
     return Piece(
         vertices=vertices,
         polygons=polygons,
-        uv=flat[polygons],
+        uv=(0.5 + 0.25 * local[:, :2] * spread)[polygons],
         part=part,
         weights=weights,
         grow=similarity(vertices, guide, base.vertices),
@@ -70,13 +72,15 @@ def _profiles() -> list[tuple[Array, str]]:
 def _shell(profile: Array, part: str) -> tuple[Array, NDArray[np.int64], str]:
     """Turn a profile about z. A point on the axis closes the shell with triangles."""
     turn = np.arange(SEGMENTS) * 2 * np.pi / SEGMENTS
-    vertices, index = [], []
+    vertices: list[Array] = []
+    index: list[NDArray[np.int64]] = []
     for radius, height in profile:
         size = 1 if radius == 0 else SEGMENTS
-        index.append((np.arange(size) + sum(map(len, vertices))) * np.ones(SEGMENTS, np.int64))
+        start = sum(len(done) for done in vertices)
+        index.append(np.broadcast_to(np.arange(start, start + size), SEGMENTS))
         ring = np.stack([radius * np.cos(turn), radius * np.sin(turn), np.full(SEGMENTS, height)], 1)
         vertices.append(ring[:size])
-    quads = [_band(a, b) for a, b in zip(index[:-1], index[1:], strict=True)]
+    quads = [_band(a, b) for a, b in pairwise(index)]
     return np.concatenate(vertices), np.concatenate(quads), part
 
 
@@ -87,4 +91,4 @@ def _band(rear: NDArray[np.int64], front: NDArray[np.int64]) -> NDArray[np.int64
         return np.stack([rear, np.roll(front, -1), front, np.full_like(rear, -1)], 1)
     if front[0] == front[1]:
         band[:, 2:] = np.stack([front, np.full_like(front, -1)], 1)
-    return band
+    return np.asarray(band)

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .model import JOINT_NAMES as JOINTS
 from .obj import BaseMesh
 from .part import PART_NAMES, Piece, rows
-from .rig import JOINTS
 from .surface import QuadMesh
 
 Array = NDArray[np.float64]
@@ -56,7 +56,7 @@ def face_region(base: BaseMesh, skin: Piece) -> NDArray[np.bool_]:
 def _kept_vertices(base: BaseMesh, skin: Piece) -> Ints:
     """Indices in the base mesh of the skin's vertices."""
     mesh = QuadMesh(base.polygons["body"])
-    index = np.unique(base.polygons["body"][mesh.region(CROWN, [mesh.loop(NECK_LOOP)])])
+    index: Ints = np.unique(base.polygons["body"][mesh.region(CROWN, [mesh.loop(NECK_LOOP)])])
     assert len(index) == len(skin.vertices)
     return index
 

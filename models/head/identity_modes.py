@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Adults sampled from MakeHuman's identity targets, and the principal modes in which they differ.
 
-A person is a linear combination of targets, so everything happens in the space of the (few hundred) target coefficients:
+A person is a linear combination of targets, so everything happens in the space of the few hundred coefficients:
 modes = principal axes of the sampled coefficients in the metric of the mesh.
 """
 
@@ -24,12 +24,14 @@ RACES = ("african", "asian", "caucasian")
 SEXES = ("female", "male")
 AGES = ("young", "old")  # 25 and 90 years
 LEVELS = ("min", "average", "max")
-OPPOSITES = dict([
-    ("decr", "incr"), ("down", "up"), ("in", "out"), ("backward", "forward"), ("concave", "convex"),
-    ("compress", "uncompress"),
-])  # fmt: skip
+OPPOSITES = {
+    "decr": "incr", "down": "up", "in": "out", "backward": "forward", "concave": "convex", "compress": "uncompress",
+}  # fmt: skip
 
-DETAIL_SIGMA = 0.4  # of a target's full strength, which is an extreme
+#: Not adult; or a move of the whole head or neck, which is pose.
+LEFT_OUT = ("-baby", "-child", "head-trans", "neck-trans")
+
+DETAIL_SIGMA = 0.33  # of a target's full strength, which is an extreme
 SIDE_SIGMA = 0.1  # difference of the two sides of a face
 SEED = 20201106
 
@@ -44,16 +46,12 @@ class TargetSet:
 
 def read_identity(wheel: zipfile.ZipFile, count: int, anchor: NDArray[np.int64]) -> TargetSet:
     """All targets that make an adult head. Macro targets move the whole body: `anchor` (the neck joint) is put back."""
-    macro = {n: p for n, p in identity_targets(wheel, "macrodetails").items() if "-baby" not in n and "-child" not in n}
-    detail = {n: p for folder in DETAILS for n, p in identity_targets(wheel, folder).items() if "-trans-" not in n or _inside(n)}
-    paths = {**macro, **detail}
+    paths = identity_targets(wheel, "macrodetails")
+    for folder in DETAILS:
+        paths |= identity_targets(wheel, folder)
+    paths = {name: path for name, path in paths.items() if not any(word in name for word in LEFT_OUT)}
     offsets = np.stack([read_target(wheel, path, count) for path in paths.values()])
     return TargetSet(tuple(paths), offsets - offsets[:, anchor].mean(1, keepdims=True))
-
-
-def _inside(name: str) -> bool:
-    """Moves of a feature within the head; moves of the whole head or neck are pose, not identity."""
-    return not name.startswith(("head-trans", "neck-trans"))
 
 
 def sample_adults(names: tuple[str, ...], count: int, seed: int) -> Array:

@@ -4,7 +4,7 @@
     v = skin(template + identity(shape) + offset + expression(expression) + correctives(pose), joints(shape), pose)
     vertices = FLIP @ v + translation
 
-Li, Bolkart, Black, Li, Romero: Learning a model of facial shape and expression from 4D scans. ACM TOG 36(6), 2017, eq. 2-5.
+Li, Bolkart, Black, Li, Romero: Learning a model of facial shape and expression from 4D scans. ACM TOG 36(6), 2017.
 Unlike there the joints move with the identity only: an expression never moves a joint.
 """
 
@@ -50,7 +50,7 @@ class Jacobians:
 
 @dataclass(frozen=True)
 class HeadModel:
-    """A head that can be any person, with any expression. Head space: x to the subject's left, y up, z forward, metres."""
+    """Any person with any expression. Head space: x to the subject's left, y up, z forward, metres."""
 
     name: str
     licence: str
@@ -83,7 +83,7 @@ class HeadModel:
     def landmark_points(self, vertices: Floats) -> Array:
         """Landmarks (..., L, 3) of vertices (..., V, 3)."""
         corner = np.asarray(vertices, np.float64)[..., self.faces[self.landmark_triangle], :]
-        return np.einsum("...lkc,lk->...lc", corner, self.landmark_weight)
+        return np.asarray(np.einsum("...lkc,lk->...lc", corner, self.landmark_weight))
 
     def neutral(self, shape: Floats) -> Array:
         """Vertices (V, 3) of a person at rest, head space, from identity coefficients (S,)."""
@@ -124,7 +124,7 @@ class HeadModel:
             (V, 3) m, camera space.
         """
         rest = self._rest(shape, expression, offset, slice(None))
-        return self.pose(rest, self.joints(shape), pose) @ FLIP + translation
+        return np.asarray(self.pose(rest, self.joints(shape), pose) @ FLIP + translation)
 
     def jacobians(
         self,
@@ -135,7 +135,7 @@ class HeadModel:
         offset: Floats | None = None,
         rows: Rows | None = None,
     ) -> Jacobians:
-        """Vertices and their analytic derivatives, for the vertices `rows` (N,) or for all; arguments as in `vertices`."""
+        """Vertices and their analytic derivatives, of `rows` (N,) or of all vertices; arguments as in `vertices`."""
         row: Rows = np.arange(len(self.template)) if rows is None else rows
         local, joints, weights = rotation_matrix(pose), self.joints(shape), self.weights[row]
         world = world_rotations(local, self.parents)
@@ -166,7 +166,8 @@ class HeadModel:
         """d correctives / d axis-angle, (N, 3, J, 3), camera space."""
         if not len(self.pose_correctives):
             return 0.0
-        turned = skew(np.moveaxis(jacobian_left(pose), -1, -2)) @ local[:, None]  # (J, 3 axes, 3, 3): d R / d axis-angle
+        # d R / d axis-angle, (J, 3 axes, 3, 3)
+        turned = skew(np.moveaxis(jacobian_left(pose), -1, -2)) @ local[:, None]
         basis = self.pose_correctives[:, row].reshape(len(local) - 1, 9, len(row), 3)
         moved = np.einsum("jce,jenb->nbjc", turned[1:].reshape(len(local) - 1, 3, 9), basis)
         out = np.zeros((len(row), 3, len(local), 3))
@@ -181,7 +182,7 @@ def write_head(path: Path, head: HeadModel) -> None:
         if array.dtype.kind == "f":
             arrays[name] = (np.round(array.astype(np.float64) / GRID) * GRID).astype(np.float32) + np.float32(0)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # every entry is dated 1980 by NumPy
+    np.savez_compressed(buffer, **arrays)  # NumPy dates every entry 1980
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_bytes(buffer.getvalue())
@@ -234,7 +235,7 @@ def _check(head: HeadModel) -> None:
             raise ValueError(f"{name} has shape {np.shape(getattr(head, name))} instead of {shape}")
     for name, top in (("faces", v), ("polygons", v), ("landmark_triangle", len(head.faces))):
         index = getattr(head, name)
-        if index.size and not (-1 <= index.min() and index.max() < top):
+        if index.size and (index.min() < -1 or index.max() >= top):
             raise ValueError(f"{name} points outside the mesh")
     if len(head.pose_correctives) not in (0, 9 * (j - 1)):
         raise ValueError(f"{len(head.pose_correctives)} pose correctives")

@@ -17,7 +17,7 @@ PART_NAMES = ("skin", "mouth", "eye", "iris", "pupil", "cornea", "teeth", "gums"
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of surface. `grow` and `move` carry offsets (..., B, 3) of the base mesh to offsets (..., N, 3) of the piece."""
+    """A piece of surface. `grow` and `move` carry offsets (..., B, 3) of the base mesh to offsets (..., N, 3)."""
 
     vertices: Array  #: (N, 3) m, head space of the base mesh
     polygons: NDArray[np.int64]  #: (P, 4), -1 in the last column for a triangle
@@ -51,7 +51,7 @@ def similarity(vertices: Array, guide: NDArray[np.int64], base: Array) -> Follow
     def follow(offsets: Array) -> Array:
         moved = offsets[..., guide, :]
         scale = (moved * arm).sum((-1, -2))[..., None, None]
-        return moved.mean(-2, keepdims=True) + scale * reach
+        return np.asarray(moved.mean(-2, keepdims=True) + scale * reach)
 
     return follow
 
@@ -77,5 +77,5 @@ def join(pieces: list[Piece]) -> Piece:
 
 def triangles(polygons: NDArray[np.int64]) -> NDArray[np.int32]:
     """Faces (F, 3) of quads (0, 1, 2) (0, 2, 3) and triangles, in the order of the polygons."""
-    pairs = np.stack([polygons[:, [0, 1, 2]], polygons[:, [0, 2, 3]]], 1)
-    return pairs[np.stack([np.ones(len(polygons), bool), polygons[:, 3] >= 0], 1)].astype(np.int32)
+    pairs = np.stack([polygons[:, [0, 1, 2]], polygons[:, [0, 2, 3]]], 1).astype(np.int32)
+    return np.asarray(pairs[np.stack([np.ones(len(polygons), bool), polygons[:, 3] >= 0], 1)])

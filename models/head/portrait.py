@@ -15,8 +15,8 @@ Floats = NDArray[np.floating[Any]]
 
 SKIN = (226, 178, 150)
 COLOURS = {
-    "mouth": (150, 72, 72), "eye": (242, 242, 240), "iris": (84, 110, 140), "pupil": (16, 16, 18), "teeth": (246, 242, 228),
-    "gums": (196, 112, 110), "tongue": (204, 110, 112), "lashes": (62, 46, 40),
+    "mouth": (150, 72, 72), "eye": (242, 242, 240), "iris": (84, 110, 140), "pupil": (16, 16, 18),
+    "teeth": (246, 242, 228), "gums": (196, 112, 110), "tongue": (204, 110, 112), "lashes": (62, 46, 40),
 }  # fmt: skip
 CLEAR = (-1, -1, -1)
 
@@ -33,4 +33,5 @@ def portrait(head: HeadModel, vertices: Floats, camera: Floats, size: tuple[int,
     twice[:2, 2] += 0.5  # pixel centres are integers: pixel 0 becomes pixels 0 and 1
     fine = shade(vertices, head.faces, part_colours(head), twice, (2 * size[0], 2 * size[1]))
     blocks = fine.reshape(size[1], 2, size[0], 2, 3)
-    return np.rint(blocks.mean((1, 3))).astype(np.uint8)
+    picture: NDArray[np.uint8] = np.rint(blocks.mean((1, 3))).astype(np.uint8)
+    return picture

@@ -2,8 +2,8 @@
 """A z-buffer in NumPy: which triangle is seen at which pixel, and plain pictures of a head.
 
 Camera space is x right, y down, z forward; the centre of the top left pixel is (0, 0).
-A face is seen when its corners run counter-clockwise on the displayed picture, that is when its signed area is negative in
-pixel coordinates (y down): the faces of a head, counter-clockwise from outside, stay so under `FLIP`, which is a rotation.
+A face is seen when its corners run counter-clockwise on the displayed picture, that is when its signed area is negative
+in pixel coordinates (y down): faces counter-clockwise from outside in head space stay so under `FLIP`, a rotation.
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ def project(points: Floats, camera: Floats) -> NDArray[np.float64]:
     return image
 
 
-def rasterise(
-    points: Floats, faces: Ints, width: int, height: int
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def rasterise(points: Floats, faces: Ints, width: int, height: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Find the nearest front face at every pixel centre.
 
     Args:
@@ -110,10 +108,8 @@ def vertex_normals(vertices: Floats, faces: Ints) -> NDArray[np.float64]:
     """Area-weighted unit normals (V, 3), outwards for counter-clockwise faces."""
     corner = np.asarray(vertices, np.float64)[faces]
     normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    out = np.stack(
-        [np.bincount(faces.ravel(), np.repeat(normal[:, k], 3), len(vertices)) for k in range(3)], 1
-    )
-    return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-30)
+    total = np.stack([np.bincount(faces.ravel(), np.repeat(normal[:, k], 3), len(vertices)) for k in range(3)], 1)
+    return np.asarray(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30))
 
 
 def shade(

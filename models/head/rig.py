@@ -37,7 +37,7 @@ def skin_weights(wheel: zipfile.ZipFile, count: int) -> Array:
         table = np.array(entries, np.float64).reshape(-1, 2)
         for joint, share in _shares(bone, parents).items():
             weights[table[:, 0].astype(np.int64), JOINTS.index(joint)] += share * table[:, 1]
-    return weights / np.maximum(weights.sum(1, keepdims=True), 1e-12)
+    return np.asarray(weights / np.maximum(weights.sum(1, keepdims=True), 1e-12))
 
 
 def _bones(wheel: zipfile.ZipFile) -> dict[str, dict[str, str]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
 
+IDENTITY: Array = np.eye(3)
 SMALL = 1e-4  # rad; below it the series is exact to float64
 
 
@@ -26,14 +27,14 @@ def rotation_matrix(vector: Floats) -> Array:
     """Rodrigues: matrices (..., 3, 3) of axis-angle vectors (..., 3)."""
     matrix = skew(vector)
     sine, cosine, _ = _series(vector)
-    return np.eye(3) + sine * matrix + cosine * (matrix @ matrix)
+    return np.asarray(IDENTITY + sine * matrix + cosine * (matrix @ matrix))
 
 
 def jacobian_left(vector: Floats) -> Array:
     """Left Jacobian of SO(3), (..., 3, 3): d R = skew(J dv) R for a change dv of the axis-angle vector."""
     matrix = skew(vector)
     _, cosine, cube = _series(vector)
-    return np.eye(3) + cosine * matrix + cube * (matrix @ matrix)
+    return np.asarray(IDENTITY + cosine * matrix + cube * (matrix @ matrix))
 
 
 def _series(vector: Floats) -> tuple[Array, Array, Array]:

@@ -29,13 +29,15 @@ def posed_centres(world: Array, joints: Floats, parents: Parents) -> Array:
     centre = np.array(joints, np.float64)
     for joint, parent in enumerate(parents):
         if parent >= 0:
-            centre[..., joint, :] = centre[..., parent, :] + (joints[..., joint, :] - joints[..., parent, :]) @ world[parent].T
+            bone = joints[..., joint, :] - joints[..., parent, :]
+            centre[..., joint, :] = centre[..., parent, :] + bone @ world[parent].T
     return centre
 
 
 def skin(rest: Array, joints: Floats, world: Array, weights: Array, parents: Parents) -> Array:
     """Posed vertices (N, 3): sum_j w_j (R_j (v - j_j) + c_j), c = posed centres."""
-    return np.einsum("nab,nb->na", blend(world, weights), rest) + weights @ shifts(world, joints, parents)
+    turned = np.einsum("nab,nb->na", blend(world, weights), rest)
+    return np.asarray(turned + weights @ shifts(world, joints, parents))
 
 
 def blend(world: Array, weights: Array) -> Array:
@@ -45,13 +47,13 @@ def blend(world: Array, weights: Array) -> Array:
 
 def shifts(world: Array, joints: Floats, parents: Parents) -> Array:
     """Translation (..., J, 3) of each joint's rigid motion x -> R x + shift. Linear in the joints."""
-    return posed_centres(world, joints, parents) - np.einsum("jab,...jb->...ja", world, joints)
+    return np.asarray(posed_centres(world, joints, parents) - np.einsum("jab,...jb->...ja", world, joints))
 
 
 def turn_derivatives(
     rest: Array, joints: Floats, pose: Floats, world: Array, weights: Array, parents: Parents
 ) -> Array:
-    """d skin / d axis-angle, (N, 3, J, 3): a turn of a joint turns everything below it about the joint's posed centre."""
+    """d skin / d axis-angle, (N, 3, J, 3): a joint turns everything below it about its posed centre."""
     centre = posed_centres(world, joints, parents)
     posed = np.einsum("jab,njb->nja", world, rest[:, None] - joints) + centre
     out = np.empty((len(rest), 3, len(parents), 3))

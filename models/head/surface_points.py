@@ -37,7 +37,7 @@ def closest_points(points: Floats, corners: Floats) -> tuple[NDArray[np.int64], 
 
 
 def _project(point: Array, corner: Array) -> Array:
-    """Barycentric weights (..., 3) of the closest points on triangles (..., 3, 3): inside, or the best of three edges."""
+    """Weights (..., 3) of the closest points on triangles (..., 3, 3): inside, or the best of three edges."""
     a, b, c = corner[..., 0, :], corner[..., 1, :], corner[..., 2, :]
     ab, ac, ap = b - a, c - a, point - a
     d00, d01, d11 = (ab * ab).sum(-1), (ab * ac).sum(-1), (ac * ac).sum(-1)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .model import JOINT_NAMES as JOINTS
 from .obj import BaseMesh
 from .part import PART_NAMES, Piece, affine, rows
-from .rig import JOINTS
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -60,9 +60,8 @@ def build_teeth(base: BaseMesh, arch: Arch) -> Piece:
     for side in (1, -1):
         for k in range(len(arch.widths)):
             place = middle + side * (edges[k] + edges[k + 1]) / 2
-            frame = [_at(curve, along, place) for curve in (biting, gum)]
-            outward = _outward(biting, along, place)
-            vertices.append(_tooth(*frame, outward, edges[k + 1] - edges[k], THICKNESS[k] * 1e-3, SLENDER[k]))
+            frame = _at(biting, along, place), _at(gum, along, place), _outward(biting, along, place)
+            vertices.append(_tooth(*frame, edges[k + 1] - edges[k], THICKNESS[k] * 1e-3, SLENDER[k]))
     polygons, uv = _tooth_polygons()
     count = len(vertices[0])
     cloud = np.concatenate(vertices)
@@ -124,7 +123,7 @@ def _outward(curve: Array, along: Array, place: float) -> Array:
     """Unit normal of the arch, horizontal, away from the tongue."""
     tangent = _at(curve, along, place + 2e-3) - _at(curve, along, place - 2e-3)
     normal = np.array([-tangent[2], 0, tangent[0]])
-    return normal / np.linalg.norm(normal)
+    return np.asarray(normal / np.linalg.norm(normal))
 
 
 def _tooth(biting: Array, gum: Array, outward: Array, width: float, thickness: float, slender: float) -> Array:

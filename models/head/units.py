@@ -26,8 +26,9 @@ UNIT_NAMES = (
     "cheekPuff", *_pair("cheekSquint"),
     *_pair("eyeBlink"), *GAZE_UNITS, *_pair("eyeSquint", "eyeWide"),
     *JAW_UNITS,
-    "mouthClose", *_pair("mouthDimple", "mouthFrown"), "mouthFunnel", "mouthLeft", *_pair("mouthLowerDown", "mouthPress"),
-    "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
+    "mouthClose", *_pair("mouthDimple", "mouthFrown"), "mouthFunnel", "mouthLeft",
+    *_pair("mouthLowerDown", "mouthPress"), "mouthPucker",
+    "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
     *_pair("mouthSmile", "mouthStretch", "mouthUpperUp"),
     *_pair("noseSneer"), "tongueOut",
 )  # fmt: skip
