@@ -2,15 +2,15 @@
 """The verb `reconstruct`: settings in, files out."""
 
 import argparse
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
-from .errors import Cancelled, MicrofaceError
+from .errors import Cancelled
 from .heads import load_head
 from .mesh import refuse_large, write_mesh
 from .messages import ProgressMessages, Report
+from .outputs import check_writable
 from .pipeline import reconstruct
 from .preview import write_preview
 from .summary import event_rows, event_table
@@ -63,19 +63,6 @@ def settings_of(options: argparse.Namespace) -> Settings:
         neutral=options.neutral,
         fov_deg=options.fov,
     )
-
-
-def check_writable(path: Path) -> None:
-    """Refuse an output that cannot be written before hours of work, not after."""
-    if path.is_dir():
-        raise MicrofaceError("is_folder", f"{path} is a folder.", "Name a file in it.")
-    folder = next(folder for folder in path.absolute().parents if folder.exists())
-    try:  # os.access knows neither Windows' rights nor full quotas
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        remedy = "Choose a folder you may write to."
-        raise MicrofaceError("read_only", f"{path} cannot be written: {reason}.", remedy) from error
 
 
 def _refuse_large_mesh(source: Path, settings: Settings) -> None:

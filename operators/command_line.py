@@ -15,6 +15,7 @@ from pathlib import Path
 from ..backend.arguments import build_parser
 from ..backend.errors import MicrofaceError
 from ..backend.messages import JsonLines, Message, Report, Terminal, claim_stdout, error_message
+from ..backend.outputs import check_writable
 from .worker import LAST, Worker
 
 STATUS = {"result": 0, "error": 1, "cancelled": 130}
@@ -30,6 +31,8 @@ def main(argv: list[str]) -> int:
     stream = claim_stdout("utf-8" if options.json else sys.stdout.encoding)
     report: Report = JsonLines(stream) if options.json else Terminal(stream, sys.stderr)
     try:
+        if getattr(options, "blend", None):
+            check_writable(options.blend)
         last = _run_worker(_without_blend(argv), _outputs(options), report)
         if last["type"] == "result" and getattr(options, "blend", None):
             last = _add_scene(options, last, report)
