@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from .errors import MicrofaceError
 
@@ -19,6 +20,19 @@ PROVIDERS = {
     "coreml": "CoreMLExecutionProvider",
     "cpu": "CPUExecutionProvider",
 }
+
+#: What a missing driver or a broken file raises: these classes have no common parent but Exception.
+_LOAD_ERRORS = (
+    RuntimeError,
+    ValueError,
+    ort_errors.EPFail,
+    ort_errors.Fail,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NoSuchFile,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +80,7 @@ def session(path: Path, device: str = "auto", threads: int = 2) -> Session:
 
 
 def _first_that_works(path: Path, threads: int) -> Session:
-    reasons = []
+    reasons: list[str] = []
     for device in available_devices():
         network, reason = _load(path, device, threads)
         if network is not None:
@@ -90,8 +104,8 @@ def _load(path: Path, device: str, threads: int) -> tuple[ort.InferenceSession |
     options.log_severity_level = 3  # a device that fails is reported here, in words, not on stderr
     try:
         network = ort.InferenceSession(str(path), options, providers=[provider])
-    except (RuntimeError, ValueError, OSError) as error:  # ONNX Runtime's own errors derive from RuntimeError
-        return None, str(error).strip().splitlines()[-1]
+    except _LOAD_ERRORS as error:
+        return None, str(error).strip().splitlines()[-1].rstrip(".")
     if provider not in network.get_providers():  # a driver that is missing makes ONNX Runtime fall back silently
         return None, f"{provider} did not start (is its driver installed?)"
     return network, ""

@@ -15,6 +15,10 @@ from .mesh import FaceMesh
 from .roi import Roi
 
 MIN_PRESENCE = 0.5
+# Small squares are many, and among many things some look like faces (letters, a wheel: score up to 0.84, presence up to
+# 0.95). Real faces of 45 px and more have a score of 0.87 and a presence of 0.999 in the square of their size.
+_SURE_SCORE = 0.75
+_SURE_PRESENCE = 0.99
 _BATCH = 16  # squares in one run of the detector
 
 
@@ -42,7 +46,7 @@ class FaceTracker:
         return roi_module.roi_of(landmarks)
 
     def detect(self, rgb: NDArray[np.uint8]) -> list[Face]:
-        """Find the faces of an image (H, W, 3), largest first; small ones are searched only when there is no large one."""
+        """Find the faces of an image (H, W, 3), largest first; small ones are sought when there is no large one."""
         return next((faces for faces in self.search(rgb) if faces), [])
 
     def search(self, rgb: NDArray[np.uint8]) -> Iterator[list[Face]]:
@@ -55,11 +59,11 @@ class FaceTracker:
 
     def detect_whole(self, rgb: NDArray[np.uint8]) -> list[Face]:
         """Find the faces that are large in the image, as MediaPipe does."""
-        return self._confirmed(rgb, tiles.whole(rgb))
+        return self._confirmed(rgb, tiles.whole(rgb), 0.0, MIN_PRESENCE)
 
     def detect_tiles(self, rgb: NDArray[np.uint8], side: float) -> list[Face]:
         """Find the faces that are large in squares of `side` px."""
-        return self._confirmed(rgb, tiles.tiles(rgb, side))
+        return self._confirmed(rgb, tiles.tiles(rgb, side), _SURE_SCORE, _SURE_PRESENCE)
 
     def detect_more(self, rgb: NDArray[np.uint8], side: float, known: list[Face]) -> list[Face]:
         """Return the faces `known` and those that are large in squares of `side` px, largest first."""
@@ -67,16 +71,16 @@ class FaceTracker:
 
     def detect_near(self, rgb: NDArray[np.uint8], roi: Roi) -> list[Face]:
         """Find the faces around the place where one was last seen."""
-        return self._confirmed(rgb, tiles.window(rgb, roi.x, roi.y, 2 * roi.size))
+        return self._confirmed(rgb, tiles.window(rgb, roi.x, roi.y, 2 * roi.size), _SURE_SCORE, _SURE_PRESENCE)
 
-    def _confirmed(self, rgb: NDArray[np.uint8], squares: tiles.Squares) -> list[Face]:
-        """Return the faces in which the mesh sees a face too, each once, largest first."""
+    def _confirmed(self, rgb: NDArray[np.uint8], squares: tiles.Squares, score: float, presence: float) -> list[Face]:
+        """Return the faces that the detector and the mesh are this sure of, each once, largest first."""
         found: list[Face] = []
         for start in range(0, len(squares.pictures), _BATCH):
             batch = slice(start, start + _BATCH)
             found += self._detector.detect(squares.pictures[batch], squares.to_image[batch])
-        faces = sorted(found, key=lambda face: -face.score)
-        return _largest_first([face for face in _distinct(faces) if self.landmarks(rgb, face.roi)[1] >= MIN_PRESENCE])
+        faces = _distinct(sorted((face for face in found if face.score >= score), key=lambda face: -face.score))
+        return _largest_first([face for face in faces if self.landmarks(rgb, face.roi)[1] >= presence])
 
 
 def _largest_first(*groups: list[Face]) -> list[Face]:

@@ -18,7 +18,7 @@ _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners
 
 @dataclass(frozen=True)
 class Roi:
-    """A square in the image: centre and side in px, angle in rad from the image's x axis to the line between the eyes."""
+    """A square in the image: centre and side in px, angle in rad from the x axis to the line between the eyes."""
 
     x: float
     y: float
@@ -67,7 +67,7 @@ def face_width(landmarks: Floats) -> float:
 
 
 def sampled(rgb: NDArray[np.uint8], to_image: Floats, pixels: int, border: int) -> NDArray[np.uint8]:
-    """Return (pixels, pixels, 3): the image where `to_image` (2, 3) puts each pixel, `border` (OpenCV's type) outside."""
+    """Return (pixels, pixels, 3): the image where `to_image` (2, 3) puts each pixel; outside it, OpenCV's `border`."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(rgb, to_image, (pixels, pixels), flags=flags, borderMode=border), np.uint8)
 
@@ -96,7 +96,7 @@ def crop(rgb: NDArray[np.uint8], roi: Roi, pixels: int, border: int = cv2.BORDER
 def _shrunk(
     rgb: NDArray[np.uint8], to_image: NDArray[np.float64], pixels: int, factor: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Return the part of the image that a crop sees, averaged over blocks of `factor` px, and the map from crop to it."""
+    """Return the part of the image that a crop sees, averaged in blocks of `factor` px, and the map from crop to it."""
     corners = np.array([[0, 0, 1], [pixels, 0, 1], [0, pixels, 1], [pixels, pixels, 1]]) @ to_image.T
     limit = np.array(rgb.shape[1::-1])
     low = np.clip(np.floor(corners.min(0)).astype(int) - factor, 0, np.maximum(limit - factor, 0))

@@ -19,7 +19,7 @@ from ..types import Frame
 _SIZE = (64, 36)
 _FLAT = 4.0  # grey levels: contrast below this is noise, so that one black frame is like the next
 _CUT = 0.2  # of the largest possible distance, 1 = unrelated pictures
-_CERTAIN = 0.5  # a fast pan does not change that much; below it a cut must also stand out from its neighbours
+_CERTAIN = 0.4  # black to any picture is 0.5; what changes less must also stand out from its neighbours
 _STANDS_OUT = 2.0
 
 Thumbnail = NDArray[np.float32]
@@ -27,33 +27,40 @@ Thumbnail = NDArray[np.float32]
 
 def with_shots(frames: Iterable[Frame]) -> Iterator[tuple[Frame, int]]:
     """Yield every frame with the number of its shot, one frame late: a flash is known by the frame after it."""
-    shot = 0
-    before: Thumbnail | None = None
-    change_before = 0.0
+    counter = _ShotCounter()
     held: tuple[Frame, Thumbnail] | None = None
-    for after in frames:
-        seen = _thumbnail(after.luma)
+    for frame in frames:
+        seen = _thumbnail(frame.luma)
         if held is not None:
-            frame, here = held
-            if before is not None:
-                change = _change(before, here)
-                shot += _is_cut(change, change_before, _change(here, seen), _change(before, seen))
-                change_before = change
-            yield frame, shot
-            before = here
-        held = after, seen
+            yield held[0], counter.shot_of(held[1], seen)
+        held = frame, seen
     if held is not None:
-        frame, here = held
-        if before is not None:
-            shot += _change(before, here) > _CERTAIN
-        yield frame, shot
+        yield held[0], counter.shot_of(held[1], held[1])
 
 
-def _is_cut(change: float, change_before: float, change_after: float, across: float) -> bool:
-    """Whether a frame begins a shot, from the changes to it, before it, after it, and across it (a flash leaves no trace)."""
-    if change <= _CUT or across <= _CUT:
-        return False
-    return change > _CERTAIN or change > _STANDS_OUT * max(change_before, change_after)
+class _ShotCounter:
+    """Counts cuts from thumbnail to thumbnail."""
+
+    def __init__(self) -> None:
+        self._shot = 0
+        self._before: Thumbnail | None = None  # the last frame that was no flash
+        self._change_before = 0.0
+
+    def shot_of(self, here: Thumbnail, after: Thumbnail) -> int:
+        """Return the number of the shot that a frame belongs to, given the frame after it."""
+        if self._before is None:
+            self._before = here
+            return self._shot
+        change = _change(self._before, here)
+        if change > _CUT and _change(self._before, after) <= _CUT:  # a flash leaves no trace
+            return self._shot
+        self._shot += self._is_cut(change, _change(here, after))
+        self._before, self._change_before = here, change
+        return self._shot
+
+    def _is_cut(self, change: float, change_after: float) -> bool:
+        stands_out = change > _STANDS_OUT * max(self._change_before, change_after)
+        return change > _CERTAIN or (change > _CUT and stands_out)
 
 
 def _thumbnail(luma: NDArray[np.float32]) -> Thumbnail:

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The image at several scales, cut into the squares that the detector looks at.
 
-The whole image is one square, as in MediaPipe. Below it come squares of half, a quarter, ... of the longer side that overlap
-by half, so that every face of at most half a square is whole in one of them.
+The whole image is one square, as in MediaPipe. Below it come squares of half, a quarter, ... of the longer side that
+overlap by half, so that every face of at most half a square is whole in one of them.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import cv2
@@ -18,6 +17,7 @@ from .detector import PIXELS
 from .roi import Roi, crop, sampled
 
 _FINEST = 160  # px, no square is smaller: it would look for faces far too small to use
+_LEVELS = 5  # squares of a sixteenth of 8K show faces of 50 px; the next level would take seconds
 _STRIDE = PIXELS // 2
 
 
@@ -32,11 +32,11 @@ class Squares:
 def levels(width: int, height: int) -> list[float]:
     """Return the sides of the squares in px, coarse to fine; the first is the whole image."""
     longest = max(width, height)
-    return [longest / 2**k for k in range(max(1, 1 + int(math.log2(max(longest / _FINEST, 1)))))]
+    return [longest / 2**k for k in range(_LEVELS) if k == 0 or longest / 2**k >= _FINEST]
 
 
 def level_for(face_width: float, width: int, height: int) -> float:
-    """Return the side of the squares in which a face of this width is neither lost nor cut: a third to a sixth of it."""
+    """Return the side of the squares in which a face of this width, a sixth to a third of it, is surely seen."""
     fitting = [side for side in levels(width, height) if side >= 3 * face_width]
     return fitting[-1] if fitting else float(max(width, height))
 

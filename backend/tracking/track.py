@@ -101,14 +101,16 @@ def _checked(tracks: Tracks, follower: Follower, source: Path) -> Tracks:
             tracks.confidence[here] = 0
     if not (tracks.confidence > 0).any():
         text = f"The face in {source} is {np.nanmedian(widths):.0f} px wide; at least {MIN_WIDTH:.0f} px are needed."
-        raise MicrofaceError("face_too_small", text, "Use footage in which the face is larger; scaling it up does not help.")
+        remedy = "Use footage in which the face is larger; scaling it up does not help."
+        raise MicrofaceError("face_too_small", text, remedy)
     return tracks
 
 
 def _no_face(tracks: Tracks, follower: Follower, source: Path) -> MicrofaceError:
     if follower.faces_seen:
         text = f"The face asked for is not in {source}, where up to {follower.faces_seen} were seen at once."
-        return MicrofaceError("no_such_face", text, "Leave out --face to take the largest, or point at one with --face x,y.")
+        remedy = "Leave out --face to take the largest, or point at one with --face x,y."
+        return MicrofaceError("no_such_face", text, remedy)
     text = f"No face found in {source} ({len(tracks.frame)} frames were searched)."
     remedy = f"Use footage that shows a face from the front, at least {MIN_WIDTH:.0f} px wide."
     return MicrofaceError("no_face", text, remedy)
