@@ -27,8 +27,9 @@ LOOKS = {
     "pupil": Look((0.003, 0.003, 0.003), 0.3),
     "cornea": Look((1.0, 1.0, 1.0), 0.02, alpha=0.06),
     "teeth": Look((0.75, 0.70, 0.60), 0.25),
+    "gums": Look((0.45, 0.16, 0.15), 0.35),
     "tongue": Look((0.40, 0.10, 0.10), 0.4),
-    "lashes": Look((0.01, 0.008, 0.006), 0.6),
+    "lashes": Look((0.01, 0.008, 0.006), 0.6, alpha=0.35),
 }
 SUBSURFACE_SCALE = 0.005  # m: how far light travels in skin
 

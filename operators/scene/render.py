@@ -20,7 +20,7 @@ from ...backend.atomic import whole_file
 from ...backend.errors import MicrofaceError
 from .. import compat
 
-SAMPLES = 32
+SAMPLES = 24
 PROBE_SECONDS = 20  # software GL needs longer to compile its shaders, and Cycles is faster then
 PROBE = """
 import bpy, sys

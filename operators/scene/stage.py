@@ -3,20 +3,20 @@
 
 from __future__ import annotations
 
-import math
-
 import bpy
 import numpy as np
+from mathutils import Vector
 
 from ...backend.types import Take
 from .. import compat
+from .performance import keyed_frames
 from .rate import seconds_to_frame
+from .space import STAND, head_location
 
 STARTUP = {"Cube", "Camera", "Light"}  # what a new file of Blender holds
-WORLD_GREY = (0.35, 0.35, 0.35, 1.0)
-LIGHT_PLACE = (-0.6, 0.1, 0.6)  # m, above the camera's left shoulder
-LIGHT_TURN = (math.radians(60), 0.0, math.radians(-35))
-LIGHT_SIZE, LIGHT_POWER = 0.5, 6.0  # m, W
+WORLD_GREY = (0.3, 0.3, 0.3, 1.0)
+LIGHT_ARM = Vector((-0.35, -0.6, 0.35))  # m, world: from the head to the light, on the camera's side
+LIGHT_SIZE, LIGHT_POWER = 0.5, 5.0  # m, W
 
 
 def is_empty(scene: bpy.types.Scene) -> bool:
@@ -34,16 +34,19 @@ def dress(scene: bpy.types.Scene, collection: bpy.types.Collection, take: Take, 
     for thing in scene.objects:
         if thing.name in STARTUP:
             thing.hide_viewport = thing.hide_render = True
-    _light(collection)
+    _light(collection, take)
     if scene.world is None:
         scene.world = _world()
 
 
-def _light(collection: bpy.types.Collection) -> None:
+def _light(collection: bpy.types.Collection, take: Take) -> None:
+    """One soft light that looks at the head's usual place."""
     light = bpy.data.lights.new(f"{collection.name} light", "AREA")
     light.size, light.energy = LIGHT_SIZE, LIGHT_POWER
     thing = bpy.data.objects.new(light.name, light)
-    thing.location, thing.rotation_euler = LIGHT_PLACE, LIGHT_TURN
+    head = STAND @ Vector(head_location(np.median(take.translation[keyed_frames(take)], axis=0)))
+    thing.location = head + LIGHT_ARM
+    thing.rotation_euler = (-LIGHT_ARM).to_track_quat("-Z", "Y").to_euler()
     collection.objects.link(thing)
 
 
