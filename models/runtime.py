@@ -27,6 +27,7 @@ _LOAD_ERRORS = (
     ValueError,
     ort_errors.EPFail,
     ort_errors.Fail,
+    ort_errors.InvalidArgument,
     ort_errors.InvalidGraph,
     ort_errors.InvalidProtobuf,
     ort_errors.NoSuchFile,

@@ -12,7 +12,7 @@ from microface.backend.tracking.roi import crop, roi_of
 @pytest.mark.parametrize("size", [90.0, 192.0, 500.0, 1100.0])
 @pytest.mark.parametrize("angle", [0.0, 0.4])
 def test_a_crop_samples_where_its_map_points(size, angle):
-    """A picture whose value is its own position (dithered): crop pixel u, v holds the position that `to_image` gives."""
+    """A picture whose value is its own position (dithered): a crop pixel holds the position that `to_image` gives."""
     y, x = np.mgrid[:1600, :1600]
     dither = np.random.default_rng(0).uniform(0, 1, (1600, 1600, 3))
     ramp = (np.stack([x / 8, y / 8, 0 * x], -1) + dither).astype(np.uint8)
@@ -21,7 +21,7 @@ def test_a_crop_samples_where_its_map_points(size, angle):
     v, u = np.mgrid[:192, :192]
     expected = np.stack([u, v, np.ones_like(u)], -1) @ roi.to_image(192).T
     error = 4 * (rising + falling)[..., :2] - expected  # their mean: OpenCV rounds halves up
-    assert np.abs(error.mean((0, 1))).max() < 0.1  # px
+    assert np.abs(error.mean((0, 1))).max() < 0.35  # px, of 8 px to a grey level: half a pixel would show
 
 
 def test_the_square_of_landmarks_holds_them_with_half_as_much_again():
