@@ -5,18 +5,15 @@ It starts the same worker as the button and adds what needs Blender (`--blend`).
 """
 
 import argparse
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ..backend.arguments import build_parser
 from ..backend.errors import MicrofaceError
 from ..backend.messages import JsonLines, Message, Report, Terminal, claim_stdout, error_message
 from ..backend.outputs import check_writable
-from .worker import LAST, Worker
+from .worker import LAST, Worker, interrupt_cancels
 
 STATUS = {"result": 0, "error": 1, "cancelled": 130}
 BLEND_OPTION = "--blend"
@@ -46,7 +43,7 @@ def _run_worker(argv: list[str], outputs: list[Path], report: Report) -> Message
     """Run the verb in the worker, pass on what it says, and return its last message."""
     worker = Worker(argv, outputs)
     try:
-        with _interrupt_cancels(worker):
+        with interrupt_cancels(worker):
             while True:
                 for message in worker.poll():
                     if message["type"] in LAST:
@@ -55,15 +52,6 @@ def _run_worker(argv: list[str], outputs: list[Path], report: Report) -> Message
                 time.sleep(0.05)
     finally:
         worker.kill()
-
-
-@contextmanager
-def _interrupt_cancels(worker: Worker) -> Iterator[None]:
-    before = signal.signal(signal.SIGINT, lambda _signal, _frame: worker.cancel())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _outputs(options: argparse.Namespace) -> list[Path]:

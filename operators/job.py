@@ -10,7 +10,7 @@ import bpy
 from ..backend.errors import MicrofaceError
 from ..backend.messages import Message, clock, error_message
 from . import properties
-from .worker import LAST, Worker
+from .worker import LAST, Worker, interrupt_cancels
 
 POLL_S = 0.1
 
@@ -82,13 +82,12 @@ class Job:
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Run the job and wait for it; Ctrl-C cancels it."""
-        outcome = None if self._start(context) else {"CANCELLED"}
-        while outcome is None:
-            try:
-                outcome = self._tick(context)
+        if not self._start(context):
+            return {"CANCELLED"}
+        assert _worker
+        with interrupt_cancels(_worker):
+            while not (outcome := self._tick(context)):
                 time.sleep(POLL_S)
-            except KeyboardInterrupt:
-                request_cancel()
         return outcome
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -138,7 +137,7 @@ class Job:
     def _show(self, context: bpy.types.Context, message: Message) -> None:
         state = properties.job(context)
         left = message["seconds_left"]
-        state.stage, state.fraction = message["stage"], message["value"]
+        state.stage, state.fraction = message["stage"].capitalize(), message["value"]
         state.time_left = "" if left is None else f"{clock(left)} left"
         if context.workspace:
             text = f"Microface: {state.stage}  {state.fraction:.0%}  {state.time_left}    ESC cancels"

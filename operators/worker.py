@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -126,3 +127,14 @@ class Worker:
     def _remove_parts(self) -> None:
         for path in self.outputs:  # named by backend/atomic.py
             path.with_name(f".{path.name}.{self.process.pid}.part").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def interrupt_cancels(worker: Worker) -> Iterator[None]:
+    """Let Ctrl-C cancel the job while the caller waits for it; in a real Blender it would raise nothing in Python."""
+    before = signal.signal(signal.SIGINT, lambda _signal, _frame: worker.cancel())
+    try:
+        yield
+    finally:
+        # None is a handler that was not set by Python: Blender's own, which ends the process as the default does
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
