@@ -25,7 +25,6 @@ def build_armature(
     rig = bpy.data.objects.new(f"{name} rig", bpy.data.armatures.new(f"{name} rig"))
     collection.objects.link(rig)
     rig.matrix_world = STAND
-    rig.show_in_front = True
     rig.data.display_type = "STICK"
     _add_bones(context, rig, head, head.joints(take.shape))
     for bone in rig.pose.bones:
