@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from .embedding import Landmarks, embed
 from .eyes import build_eye
-from .hm08 import build_lashes, build_skin, build_tongue, face_region
+from .hm08 import build_skin, build_tongue, face_region, kept_vertices
 from .identity_modes import SEED, TargetSet, principal_modes, read_identity, sample_adults
+from .lashes import GROUPS, build_lashes
+from .lips import seal
 from .model import FLIP, HeadModel, write_head
 from .model import JOINT_NAMES as JOINTS
 from .obj import BaseMesh, read_base
@@ -52,10 +54,11 @@ def assemble(base: BaseMesh, weights: Array, units: Array, identity: TargetSet) 
     """Put the pieces together. Head space starts at the mean adult's neck joint."""
     skin = build_skin(base, weights)
     eyes = [build_eye(base, side) for side in ("left", "right")]
+    lashes = [build_lashes(base, group) for group in GROUPS]
     mouth = [make(base, arch) for arch in (UPPER, LOWER) for make in (build_teeth, build_gums)]
-    whole = join([skin, *eyes, *mouth, build_tongue(base), *build_lashes(base)])
+    whole = join([skin, *eyes, *mouth, build_tongue(base), *lashes])
     face = np.zeros(len(whole.vertices), bool)
-    face[: len(skin.vertices)] = face_region(base, skin)
+    face[: len(skin.vertices)] = face_region(base)
     face &= _visible(whole)
     members = joint_members(base)
     joints = np.stack([base.vertices[m].mean(0) for m in members])
@@ -64,11 +67,13 @@ def assemble(base: BaseMesh, weights: Array, units: Array, identity: TargetSet) 
     joint_basis = np.stack([identity.offsets[:, m].mean(1) for m in members], 1)
     mean, modes = principal_modes(basis, people, np.where(face, FACE_WEIGHT, 1.0), MODES)
     origin = joints[JOINTS.index("neck")]
+    template = whole.vertices - origin + np.tensordot(mean, basis, 1)
+    template += seal(template, base, kept_vertices(base))
     return HeadModel(
         name="generic",
         licence=LICENCE,
         sha256="",
-        template=whole.vertices - origin + np.tensordot(mean, basis, 1),
+        template=template,
         faces=triangles(whole.polygons),
         polygons=whole.polygons.astype(np.int32),
         uv=whole.uv.astype(np.float32),

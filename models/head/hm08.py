@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +21,8 @@ NECK_LOOP = (760, 759)  # base of the neck, 42 vertices
 LIP_LOOP = (536, 535)  # just behind the line where the lips meet, 38 vertices
 FACE_LOOP = (272, 249)  # under the chin, before the ears, below the hairline, 52 vertices
 LID_LOOPS = ((7747, 7748), (1056, 1055))  # inner margin of the lids, left and right, 28 vertices
+TONGUE = (0.92, 0.72, 0.94)  # size against the helper's
 CROWN, NOSE_TIP = 881, 297
-LASHES = tuple(f"helper-{side}-eyelashes-{row}" for side in "lr" for row in "12")
 
 
 def build_skin(base: BaseMesh, weights: Array) -> Piece:
@@ -36,29 +38,27 @@ def build_skin(base: BaseMesh, weights: Array) -> Piece:
 
 
 def build_tongue(base: BaseMesh) -> Piece:
-    """The tongue goes with the jaw."""
-    return _piece(base, "helper-tongue", _rigid(base, "jaw"), _all("tongue", len(base.polygons["helper-tongue"])))
+    """The tongue goes with the jaw. It lies lower and further back than the helper, which fills the whole mouth."""
+    weights = np.zeros((len(base.vertices), len(JOINTS)))
+    weights[:, JOINTS.index("jaw")] = 1
+    part = np.full(len(base.polygons["helper-tongue"]), PART_NAMES.index("tongue"))
+    tongue = _piece(base, "helper-tongue", weights, part)
+    low, rear = tongue.vertices[:, 1].min(), tongue.vertices[:, 2].min()
+    return replace(tongue, vertices=[0, low, rear] + (tongue.vertices - [0, low, rear]) * TONGUE)
 
 
-def build_lashes(base: BaseMesh) -> list[Piece]:
-    """Strips of lashes. The units move them with the lids."""
-    return [_piece(base, group, _rigid(base, "neck"), _all("lashes", len(base.polygons[group]))) for group in LASHES]
-
-
-def face_region(base: BaseMesh, skin: Piece) -> NDArray[np.bool_]:
+def face_region(base: BaseMesh) -> NDArray[np.bool_]:
     """(N,) vertices of the skin piece inside the face loop, without the pockets of eyes and mouth."""
     mesh = QuadMesh(base.polygons["body"])
     walls = [mesh.loop(edge) for edge in (FACE_LOOP, LIP_LOOP, *LID_LOOPS)]
     inside = mesh.region(NOSE_TIP, walls)
-    return np.isin(_kept_vertices(base, skin), np.unique(base.polygons["body"][inside]))
+    return np.isin(kept_vertices(base), np.unique(base.polygons["body"][inside]))
 
 
-def _kept_vertices(base: BaseMesh, skin: Piece) -> Ints:
-    """Indices in the base mesh of the skin's vertices."""
+def kept_vertices(base: BaseMesh) -> Ints:
+    """Sorted indices in the base mesh of the skin's vertices."""
     mesh = QuadMesh(base.polygons["body"])
-    index: Ints = np.unique(base.polygons["body"][mesh.region(CROWN, [mesh.loop(NECK_LOOP)])])
-    assert len(index) == len(skin.vertices)
-    return index
+    return np.asarray(np.unique(base.polygons["body"][mesh.region(CROWN, [mesh.loop(NECK_LOOP)])]))
 
 
 def _piece(base: BaseMesh, group: str, weights: Array, part: Ints, kept: NDArray[np.bool_] | None = None) -> Piece:
@@ -75,14 +75,3 @@ def _piece(base: BaseMesh, group: str, weights: Array, part: Ints, kept: NDArray
         grow=rows(index),
         move=rows(index),
     )
-
-
-def _rigid(base: BaseMesh, joint: str) -> Array:
-    """Weights (B, J) that bind everything to one joint."""
-    weights = np.zeros((len(base.vertices), len(JOINTS)))
-    weights[:, JOINTS.index(joint)] = 1
-    return weights
-
-
-def _all(part: str, count: int) -> Ints:
-    return np.full(count, PART_NAMES.index(part))

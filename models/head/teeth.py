@@ -25,19 +25,21 @@ class Arch:
     biting: tuple[int, ...]  #: along the cutting edges
     gum: tuple[int, ...]  #: along the edge of the gums
     widths: tuple[float, ...]  #: mm, of the teeth from the middle to the rear
+    proud: float  #: m, how far the teeth stand before the strip: the upper ones close over the lower ones
+    overbite: float  #: how much longer than the strip an incisor is, of its height
 
 
 UPPER = Arch(
     "helper-upper-teeth", "neck",
     (15069, 15086, 15071, 15070, 15085, 15078, 15077, 15076, 15080),
     (15079, 15075, 15074, 15073, 15072, 15084, 15083, 15082, 15081),
-    (8.5, 6.6, 7.6, 7.1, 6.8, 10.2, 9.5),
+    (8.5, 6.6, 7.6, 7.1, 6.8, 10.2, 9.5), 1.2e-3, 0.2,
 )  # fmt: skip
 LOWER = Arch(
     "helper-lower-teeth", "jaw",
     (15010, 15001, 15002, 15003, 15004, 15005, 15006, 15007, 15008),
     (15012, 15013, 15014, 15015, 15011, 15016, 15017, 15018, 15009),
-    (5.4, 5.9, 6.9, 7.0, 7.1, 11.0, 10.4),
+    (5.4, 5.9, 6.9, 7.0, 7.1, 11.0, 10.4), -0.6e-3, 0.0,
 )  # fmt: skip
 
 AROUND = 10  # vertices around a tooth
@@ -47,7 +49,6 @@ INCISOR = np.array([0.9, 1.0, 0.8, 0.45, 0.22])  # thickness at those heights
 MOLAR = np.array([0.95, 1.0, 1.0, 0.95, 0.72])
 THICKNESS = (6.5, 6.2, 7.5, 8.5, 8.8, 10.5, 10.5)  # mm
 SLENDER = (1.0, 1.0, 0.75, 0.25, 0.15, 0.0, 0.0)  # 1 = incisor, 0 = molar
-PROUD = 1.0e-3  # m, the teeth stand before the strip
 
 
 def build_teeth(base: BaseMesh, arch: Arch) -> Piece:
@@ -58,10 +59,10 @@ def build_teeth(base: BaseMesh, arch: Arch) -> Piece:
     edges = np.r_[0, np.cumsum(arch.widths)] * share
     vertices = []
     for side in (1, -1):
-        for k in range(len(arch.widths)):
-            place = middle + side * (edges[k] + edges[k + 1]) / 2
-            frame = _at(biting, along, place), _at(gum, along, place), _outward(biting, along, place)
-            vertices.append(_tooth(*frame, edges[k + 1] - edges[k], THICKNESS[k] * 1e-3, SLENDER[k]))
+        for kind in range(len(arch.widths)):
+            place = middle + side * (edges[kind] + edges[kind + 1]) / 2
+            ends = _at(gum, along, place), _at(biting, along, place)
+            vertices.append(_tooth(arch, kind, ends, _outward(biting, along, place), edges[kind + 1] - edges[kind]))
     polygons, uv = _tooth_polygons()
     count = len(vertices[0])
     cloud = np.concatenate(vertices)
@@ -126,18 +127,20 @@ def _outward(curve: Array, along: Array, place: float) -> Array:
     return np.asarray(normal / np.linalg.norm(normal))
 
 
-def _tooth(biting: Array, gum: Array, outward: Array, width: float, thickness: float, slender: float) -> Array:
+def _tooth(arch: Arch, kind: int, ends: tuple[Array, Array], outward: Array, width: float) -> Array:
     """Vertices of a tooth: rings from the gum to the cutting edge and a point on top."""
+    slender = SLENDER[kind]
+    gum, biting = ends[0], ends[1] + arch.overbite * slender * (ends[1] - ends[0])
     up = gum - biting
     tangent = np.cross(up / np.linalg.norm(up), outward)
     turn = np.arange(AROUND) * 2 * np.pi / AROUND
     # a rounded box: a circle pushed towards a square
     circle = np.stack([np.cos(turn), np.sin(turn)], 1)
     box = 0.5 * np.sign(circle) * np.abs(circle) ** 0.7
-    depth = thickness * (slender * INCISOR + (1 - slender) * MOLAR)
+    depth = THICKNESS[kind] * 1e-3 * (slender * INCISOR + (1 - slender) * MOLAR)
     rings = []
     for rise, wide, deep in zip(RISE, WIDTH * width, depth, strict=True):
-        lean = PROUD * (1 - 0.5 * slender * max(rise, 0)) - deep / 2  # front faces stay in line, backs slope
+        lean = arch.proud * (1 - 0.5 * slender * max(rise, 0)) - deep / 2  # front faces stay in line, backs slope
         centre = gum + (biting - gum) * rise + outward * lean
         rings.append(centre + box[:, :1] * wide * tangent + box[:, 1:] * deep * outward)
     return np.concatenate([*rings, rings[-1].mean(0, keepdims=True)])
