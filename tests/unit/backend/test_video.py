@@ -189,7 +189,7 @@ def test_frames_show_what_was_encoded(movie: Path) -> None:
     ],
 )
 def test_luma_keeps_every_bit_on_the_scale_of_rgb(tmp_path: Path, pixel_format: str, bits: int, full: bool) -> None:
-    """Lossless FFV1: luma is the sample itself, stretched so that black is 0 and white 255; RGB agrees to 1.5 levels."""
+    """Lossless FFV1: luma is the sample itself, stretched: black 0, white 255; RGB agrees to 1.5 levels."""
     unit = 1 << (bits - 8)
     low, high = (0, (1 << bits) - 1) if full else (16 * unit, 235 * unit)
     samples = np.linspace(low, high, HEIGHT * WIDTH).round().astype(np.uint8 if bits == 8 else np.uint16)

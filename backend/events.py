@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Expression events: onset, apex and offset from the units' motion and its standard deviation.
+
+The rule, with a stated false-alarm rate of at most one a minute:
+
+1. Each unit's motion is divided by its standard deviation and smoothed by Gaussians of `SCALES`: short events show at
+   the first, weak long ones at the last.
+2. What is not an event is noise. Its mean and its size are measured on the clip itself, for each unit and scale,
+   starting from the quieter half of the frames and then outside the events found so far. So noise that is larger or
+   slower than claimed, from compression or a drifting pose, raises the bar.
+3. A peak counts above `u` times that noise, where Gaussian noise in all units and scales together would cross +-u
+   `FALSE_ALARMS_PER_MINUTE` times. Noise through a Gaussian of s seconds crosses at most
+   exp(-u^2/2) / (2 pi sqrt(2) s) times a second (Rice 1945; equality for white noise, smoother noise crosses less), and
+   never more often than frames lie above u.
+4. The size at the apex must also be twice its own standard deviation: what is below the noise is not an event.
+
+Units that move together make one event. Its course is the sum of its units, each weighted by its size over its
+variance; the apex is the top of a cubic fitted there, onset and offset are where the course falls to `EDGE` of the apex
+(or into its noise), to the valley before another event, or to the end of what was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from scipy.optimize import brentq
+from scipy.signal import find_peaks
+from scipy.special import ndtr
+
+from .types import BRIDGED, Event, Floats, Ints
+
+Array = NDArray[np.float64]
+
+FALSE_ALARMS_PER_MINUTE = 0.5  # half of what is promised: the noise is measured, not known
+SCALES = (0.01, 0.03, 0.09)  # s
+EDGE = 0.1  # of the apex
+SHORTEST, LONGEST_MICRO = 0.04, 0.5  # s
+_ROUNDS = 4  # of telling noise from events
+_CLAIMED = 0.1  # noise is taken to be at least this part of what is claimed
+_PRIOR = 60.0  # independent samples that all units together are worth when the noise of one is measured
+_VALLEY = 4.0  # noise sizes by which two tops must stand above the valley between them
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A stretch without a gap, on an even clock. Units are in sizes of their claimed noise."""
+
+    time: Array  #: (n,) s
+    step: float  #: s
+    z: Array  #: (n, E)
+    motion: Array  #: (n, E) px
+    std: Array  #: (n, E) px
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """Measured on frames without events, about the baseline, in claimed sizes."""
+
+    baseline: Array  #: (E,)
+    size: Array  #: (scales, E)
+    samples: Array  #: (scales, E) independent ones it rests on
+
+    def heights(self, values: Array, scale: int) -> Array:
+        """Gaussian scores (n, E) at one scale, which allow for the long tails of a noise known from few samples."""
+        ratio, samples = (values - self.baseline) / self.size[scale], self.samples[scale]
+        return np.asarray(np.sqrt(samples * np.log1p(ratio**2 / samples)))
+
+
+@dataclass(frozen=True)
+class _Peak:
+    run: int
+    sample: int
+    unit: int
+    scale: int
+    height: float  #: noise sizes
+
+
+@dataclass(frozen=True)
+class _Found:
+    run: int
+    onset: int
+    apex: int
+    offset: int
+    units: tuple[int, ...]
+    height: float
+
+
+def detect(time_s: Floats, motion_px: Floats, std_px: Floats, names: tuple[str, ...], valid: Ints) -> tuple[Event, ...]:
+    """Find the events of a clip.
+
+    Args:
+        time_s: (T,) s, rising.
+        motion_px: (T, E) signed size of every unit in the picture, px; 0 is the neutral template.
+        std_px: (T, E) its standard deviation.
+        names: (E,) `eyeBlink*` become blinks, `eyeLook*` and `eye_*` gaze; none of them joins an expression.
+        valid: (T,) frames above `BRIDGED` split the clip.
+
+    Returns:
+        Events by onset. `confidence` is the probability that a minute of noise has no peak as high as this.
+    """
+    runs = list(_runs(time_s, motion_px, std_px, valid))
+    if not runs or not names:
+        return ()
+    smooth = [_smoothed(run) for run in runs]
+    threshold = _threshold(len(names), runs[0].step)
+    kinds = [_kind(name) for name in names]
+    found: list[_Found] = []
+    noise = _measured(smooth, [_quiet(run) for run in runs], runs)
+    for _ in range(_ROUNDS):
+        peaks = list(_peaks(runs, smooth, noise, threshold))
+        found = [event for kind in sorted(set(kinds)) for event in _grouped(peaks, runs, noise, kinds, kind)]
+        noise = _measured(smooth, _outside(runs, found, len(names)), runs)
+    events = [_event(item, runs[item.run], noise, names, kinds, time_s) for item in found]
+    return tuple(sorted(filter(_lasting, events), key=lambda event: event.onset_s))
+
+
+def _lasting(event: Event) -> bool:
+    return event.offset_s - event.onset_s >= SHORTEST - 1e-9
+
+
+def _kind(name: str) -> str:
+    if name.startswith("eyeBlink"):
+        return "blink"
+    return "gaze" if name.startswith(("eyeLook", "eye_")) else "expression"
+
+
+def _runs(time_s: Floats, motion: Floats, std: Floats, valid: Ints) -> Iterator[_Run]:
+    """Stretches of at least three measured frames, interpolated to their median frame time."""
+    good = (np.asarray(valid) <= BRIDGED) & np.isfinite(motion).all(1) & np.isfinite(std).all(1)
+    edges = np.flatnonzero(np.diff(np.r_[False, good, False]))
+    step = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 1.0
+    for start, stop in edges.reshape(-1, 2):
+        if stop - start < 3:
+            continue
+        here = np.asarray(time_s[start:stop], np.float64)
+        even = here[0] + step * np.arange(round((here[-1] - here[0]) / step) + 1)
+        px, sigma = (np.column_stack([np.interp(even, here, row) for row in x[start:stop].T]) for x in (motion, std))
+        sigma = np.maximum(sigma, 1e-9)
+        yield _Run(even, step, px / sigma, px, sigma)
+
+
+def _smoothed(run: _Run) -> Array:
+    """(scales, n, E): zeros beyond the ends, so that an end is never noisier than the middle."""
+    return np.stack([gaussian_filter1d(run.z, scale / run.step, axis=0, mode="constant") for scale in SCALES])
+
+
+def _rate(u: float, scale: float, step: float) -> float:
+    """Crossings of +-u a second, of one unit's noise at one scale: an upper bound."""
+    rice = np.exp(-u * u / 2) / (2 * np.pi * np.sqrt(2) * scale)
+    return float(2 * min(rice, ndtr(-u) / step))
+
+
+def _alarms(u: float, units: int, step: float) -> float:
+    """False alarms a minute above u."""
+    return 60 * units * sum(_rate(u, scale, step) for scale in SCALES)
+
+
+def _threshold(units: int, step: float) -> float:
+    return float(brentq(lambda u: _alarms(u, units, step) - FALSE_ALARMS_PER_MINUTE, 0.0, 20.0))
+
+
+def _quiet(run: _Run) -> NDArray[np.bool_]:
+    """(n, E) the half of the frames with the least energy."""
+    energy = (gaussian_filter1d(run.z, SCALES[-1] / run.step, axis=0, mode="nearest") ** 2).sum(1)
+    return np.repeat((energy <= np.median(energy))[:, None], run.z.shape[1], axis=1)
+
+
+def _measured(smooth: list[Array], outside: list[NDArray[np.bool_]], runs: list[_Run]) -> _Noise:
+    """Baseline and size of the noise; a unit that was hardly ever at rest is helped by the others."""
+    keep = np.concatenate(outside)
+    count = np.maximum(keep.sum(0), 1)
+    z, step = np.concatenate([run.z for run in runs]), runs[0].step
+    baseline = np.where(keep, z, 0).sum(0) / count
+    own = _own_scale(np.where(keep, z - baseline, 0), step)
+    sizes, samples = [], []
+    for scale, values in zip(SCALES, np.concatenate(smooth, axis=1), strict=True):
+        square = np.where(keep, values - baseline, 0) ** 2
+        independent = np.maximum(count * min(step / (2 * np.sqrt(np.pi) * np.hypot(scale, own)), 1.0), 2.0)
+        square *= independent / (independent - 1)  # the baseline has taken one
+        pooled = square.sum() / max(keep.sum(), 1)
+        samples.append(independent + _PRIOR)
+        sizes.append(np.sqrt((independent * square.sum(0) / count + _PRIOR * pooled) / samples[-1]))
+    return _Noise(baseline, np.maximum(sizes, _CLAIMED * _white(step)[:, None]), np.stack(samples))
+
+
+def _own_scale(noise: Array, step: float) -> float:
+    """Seconds of the Gaussian that would give white noise the correlation between frames that this noise (n, E) has."""
+    correlation = float((noise[1:] * noise[:-1]).sum() / max((noise**2).sum(), 1e-12))
+    return step / (2 * np.sqrt(-np.log(min(correlation, 0.999)))) if correlation > 0 else 0.0
+
+
+def _white(step: float) -> Array:
+    """(scales,) what smoothing leaves of white noise."""
+    return np.array([min(np.sqrt(step / (2 * np.sqrt(np.pi) * scale)), 1.0) for scale in SCALES])
+
+
+def _outside(runs: list[_Run], found: list[_Found], units: int) -> list[NDArray[np.bool_]]:
+    """(n, E) per run: where a unit takes no part in an event."""
+    keep = [np.ones((len(run.time), units), bool) for run in runs]
+    for event in found:
+        keep[event.run][event.onset : event.offset + 1, list(event.units)] = False
+    return keep
+
+
+def _peaks(runs: list[_Run], smooth: list[Array], noise: _Noise, threshold: float) -> Iterator[_Peak]:
+    """Tops of every unit at every scale above the threshold."""
+    for number, run in enumerate(runs):
+        for scale, values in enumerate(smooth[number]):
+            heights = noise.heights(values, scale)
+            for unit in np.flatnonzero(heights.max(0) > threshold):
+                column = np.r_[0.0, heights[:, unit], 0.0]
+                tops, _ = find_peaks(column, height=threshold, prominence=_VALLEY)
+                for top in tops - 1:
+                    if abs(run.motion[top, unit] - noise.baseline[unit] * run.std[top, unit]) > 2 * run.std[top, unit]:
+                        yield _Peak(number, int(top), int(unit), scale, float(heights[top, unit]))
+
+
+def _grouped(peaks: list[_Peak], runs: list[_Run], noise: _Noise, kinds: list[str], kind: str) -> Iterator[_Found]:
+    """Events of one kind, strongest first; each takes the peaks that lie within it."""
+    left = sorted((peak for peak in peaks if kinds[peak.unit] == kind), key=lambda peak: -peak.height)
+    while left:
+        seed = left[0]
+        run = runs[seed.run]
+        onset, apex, offset = _course(run, noise, seed.sample, (seed.unit,))
+        inside = [peak for peak in left if peak.run == seed.run and onset <= peak.sample <= offset]
+        units = tuple(sorted({peak.unit for peak in inside} | {seed.unit}))
+        onset, apex, offset = _course(run, noise, apex, units)
+        reach = [SCALES[peak.scale] / run.step * (peak.unit in units) for peak in left]
+        left = [
+            peak
+            for peak, more in zip(left, reach, strict=True)
+            if peak is not seed and (peak.run != seed.run or not onset - more <= peak.sample <= offset + more)
+        ]
+        yield _Found(seed.run, onset, apex, offset, units, seed.height)
+
+
+def _course(run: _Run, noise: _Noise, near: int, units: tuple[int, ...]) -> tuple[int, int, int]:
+    """Onset, apex and offset (samples) of the units' common course about the top near a sample."""
+    z = run.z[:, units] - noise.baseline[list(units)]
+    weights, course, noise_size = _clearest(z, noise.size[:, units], near, run.step)
+    top = _top(course, near)
+    apex = _cubic_top(z @ weights, course, top)
+    before = _edge(course[: top + 1][::-1], noise_size)
+    after = _edge(course[top:], noise_size)
+    onset, offset = top - before, top + after
+    return onset, min(max(apex, onset), offset), offset
+
+
+def _clearest(z: Array, sizes: Array, near: int, step: float) -> tuple[Array, Array, float]:
+    """Weights of the units, their course (n,) and the size of its noise.
+
+    At the finest scale clear enough to follow it down to the edge, or else where it stands highest above its noise.
+    """
+    best: tuple[Array, Array, float] = (z[near], z[:, 0], 1.0)
+    highest = -np.inf
+    for scale, size in zip(SCALES, sizes, strict=True):
+        smooth = gaussian_filter1d(z, scale / step, axis=0, mode="nearest")
+        weights = smooth[near] / size**2
+        course, noise_size = smooth @ weights, float(np.linalg.norm(weights * size))
+        ratio = course[near] / max(noise_size, 1e-12)
+        if ratio > highest:
+            best, highest = (weights, course, noise_size), ratio
+        if ratio > 1 / EDGE:
+            break
+    return best
+
+
+def _top(course: Array, near: int) -> int:
+    """Climb to the nearest top."""
+    while True:
+        around = course[max(near - 1, 0) : near + 2]
+        higher = max(near - 1, 0) + int(np.argmax(around))
+        if course[higher] <= course[near]:
+            return near
+        near = higher
+
+
+def _cubic_top(raw: Array, course: Array, top: int) -> int:
+    """The top of a cubic through the raw course where the smooth one is above 70 % of its top: a smoothed maximum would
+    lean towards the slower side."""
+    low = high = top
+    while low > 0 and course[low - 1] > 0.7 * course[top]:
+        low -= 1
+    while high < len(course) - 1 and course[high + 1] > 0.7 * course[top]:
+        high += 1
+    if high - low < 5:
+        return top
+    x = np.arange(low, high + 1) - top
+    fitted = np.polyval(np.polyfit(x, raw[low : high + 1], 3), x)
+    return low + int(np.argmax(fitted))
+
+
+def _edge(falling: Array, noise_size: float) -> int:
+    """Samples from the apex (first) to the edge, or to the valley before the course rises to another top."""
+    valley = 0
+    for sample, value in enumerate(falling):
+        if value <= max(EDGE * falling[0], noise_size):
+            return sample
+        if value < falling[valley]:
+            valley = sample
+        elif value > max(2 * falling[valley], falling[valley] + _VALLEY * noise_size):
+            return valley
+    return len(falling) - 1
+
+
+def _event(found: _Found, run: _Run, noise: _Noise, names: Any, kinds: list[str], time_s: Floats) -> Event:
+    onset, apex, offset = (float(_nearest(time_s, run.time[i])) for i in (found.onset, found.apex, found.offset))
+    units = np.array(found.units)
+    size = run.motion[found.apex, units] - noise.baseline[units] * run.std[found.apex, units]
+    order = np.argsort(-np.abs(size))
+    strongest = order[0]
+    kind = kinds[units[0]]
+    if kind == "expression":
+        kind = "micro" if offset - onset <= LONGEST_MICRO + 1e-9 else "macro"
+    return Event(
+        onset_s=onset,
+        apex_s=apex,
+        offset_s=offset,
+        kind=kind,
+        units=tuple(names[unit] for unit in units[order]),
+        peak_px=float(abs(size[strongest])),
+        peak_std_px=float(run.std[found.apex, units[strongest]]),
+        confidence=float(np.exp(-_alarms(found.height, len(names), run.step))),
+    )
+
+
+def _nearest(time_s: Floats, moment: float) -> float:
+    return float(time_s[np.argmin(np.abs(time_s - moment))])

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The event detector on simulated motion whose events are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from microface.backend.events import detect
+from microface.backend.types import Event
+from scipy.ndimage import gaussian_filter1d
+
+NAMES = ("eyeBlinkLeft", "eyeBlinkRight", "eyeLookInLeft", "eye_left_x", *(f"unit{i}" for i in range(16)))
+SMILE, CHEEK, BROW = 5, 6, 12  # columns
+STD = 0.05  # px
+
+
+def bump(time: np.ndarray, onset: float, apex: float, offset: float) -> np.ndarray:
+    """Raised cosine, 0 at onset and offset, 1 at the apex."""
+    rise = np.clip((time - onset) / (apex - onset), 0, 1)
+    fall = np.clip((time - apex) / (offset - apex), 0, 1)
+    return (1 - np.cos(np.pi * rise)) / 2 * (1 + np.cos(np.pi * fall)) / 2
+
+
+def noise(frames: int, fps: float, seed: int, smooth_s: float = 0.0, units: int = len(NAMES)) -> np.ndarray:
+    z = np.random.default_rng(seed).normal(size=(frames, units))
+    if smooth_s:
+        z = gaussian_filter1d(z, smooth_s * fps, axis=0, mode="wrap")
+    return STD * z / z.std()
+
+
+def found(time: np.ndarray, motion: np.ndarray, valid: np.ndarray | None = None) -> tuple[Event, ...]:
+    std = np.full_like(motion, STD)
+    return detect(time, motion, std, NAMES, np.zeros(len(time)) if valid is None else valid)
+
+
+@pytest.mark.parametrize("smooth_s", [0.0, 0.02])
+@pytest.mark.parametrize("fps", [30, 100, 200])
+def test_noise_gives_less_than_one_event_a_minute(fps: int, smooth_s: float) -> None:
+    """Five minutes in one piece, and five minutes in pieces of a second, which must not be worse."""
+    time = np.arange(300 * fps) / fps
+    motion = noise(len(time), fps, 1, smooth_s)
+    assert len(found(time, motion)) <= 5
+    assert sum(len(found(time[:fps], motion[i : i + fps])) for i in range(0, len(time), fps)) <= 5
+
+
+def test_noise_larger_than_claimed_and_noise_shared_by_all_units() -> None:
+    time = np.arange(180 * 100) / 100
+    loud = 2.5 * noise(len(time), 100, 1)
+    shared = noise(len(time), 100, 2, units=2) @ np.random.default_rng(0).normal(size=(2, len(NAMES)))
+    assert len(found(time, loud)) <= 3
+    assert len(found(time, shared)) <= 3
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("fps", [30, 100, 200])
+def test_a_clear_event_is_timed_to_a_frame(fps: int, sign: int) -> None:
+    """1 px over 200 ms: apex to a frame, onset and offset where the course passes 10 % (5 ms grid of tolerance)."""
+    time = np.arange(4 * fps) / fps
+    for seed in range(5):
+        motion = noise(len(time), fps, seed)
+        motion[:, SMILE] += sign * bump(time, 1.5, 1.6, 1.7)
+        motion[:, CHEEK] += sign * 0.6 * bump(time, 1.5, 1.6, 1.7)
+        (event,) = found(time, motion)
+        assert event.kind == "micro"
+        assert event.units[:2] == ("unit1", "unit2")
+        assert abs(event.apex_s - 1.6) <= 1.01 / fps
+        edge = 0.1 * np.arccos(0.8) / np.pi  # s after the onset at which a raised cosine passes 10 %
+        assert abs(event.onset_s - 1.5 - edge) <= 1.5 / fps + 0.005
+        assert abs(event.offset_s - 1.7 + edge) <= 1.5 / fps + 0.005
+        assert event.peak_px == pytest.approx(1, abs=4 * STD)
+        assert event.peak_std_px == pytest.approx(STD)
+        assert event.confidence > 0.999
+
+
+def test_a_fast_onset_does_not_pull_the_apex() -> None:
+    """60 ms up, 160 ms down, at 200 fps, as in real micro-expressions."""
+    time = np.arange(800) / 200
+    errors = []
+    for seed in range(10):
+        motion = noise(len(time), 200, seed)
+        motion[:, SMILE] += bump(time, 1.5, 1.56, 1.72)
+        errors.append(found(time, motion)[0].apex_s - 1.56)
+    assert np.sqrt(np.mean(np.square(errors))) * 200 < 2.5
+
+
+def test_weak_long_events_are_found_below_the_noise_of_a_frame() -> None:
+    """0.1 px over 300 ms at 200 fps with 0.05 px of noise in each frame; the peak must still beat its own deviation."""
+    time = np.arange(800) / 200
+    hits = 0
+    for seed in range(10):
+        motion = noise(len(time), 200, seed)
+        motion[:, SMILE] += 3 * STD * bump(time, 1.5, 1.65, 1.8)
+        hits += any(abs(event.apex_s - 1.65) < 0.05 and "unit1" in event.units for event in found(time, motion))
+    assert hits >= 8
+
+
+def test_units_that_overlap_make_one_event_and_others_stay_apart() -> None:
+    time = np.arange(600) / 100
+    motion = noise(len(time), 100, 3)
+    motion[:, SMILE] += bump(time, 1.0, 1.2, 1.4)
+    motion[:, BROW] -= 0.7 * bump(time, 1.05, 1.25, 1.45)
+    motion[:, BROW] += 0.8 * bump(time, 3.0, 3.1, 3.2)
+    motion[:, SMILE] += bump(time, 3.3, 3.4, 3.5)
+    events = found(time, motion)
+    assert [event.units for event in events] == [("unit1", "unit8"), ("unit8",), ("unit1",)]
+    assert [event.apex_s for event in events] == pytest.approx([1.22, 3.1, 3.4], abs=0.025)
+
+
+def test_two_beats_of_one_unit_are_two_events() -> None:
+    time = np.arange(400) / 100
+    motion = noise(len(time), 100, 4)
+    motion[:, SMILE] += bump(time, 1.0, 1.15, 1.35) + 0.7 * bump(time, 1.3, 1.45, 1.6)
+    first, second = found(time, motion)
+    assert first.apex_s == pytest.approx(1.15, abs=0.02)
+    assert second.apex_s == pytest.approx(1.45, abs=0.02)
+    assert first.offset_s <= second.onset_s + 0.03
+
+
+def test_long_events_are_macro_even_when_the_clip_ends_in_them() -> None:
+    time = np.arange(240) / 100
+    motion = noise(len(time), 100, 5)
+    motion[:, SMILE] += 1 / (1 + np.exp(-(time - 1.2) / 0.06))  # a smile that stays
+    (event,) = found(time, motion)
+    assert event.kind == "macro"
+    assert event.onset_s == pytest.approx(1.2 + 0.06 * np.log(0.1 / 0.9), abs=0.05)
+    assert event.offset_s == pytest.approx(time[-1])
+
+
+def test_blinks_and_gaze_are_named_and_kept_apart() -> None:
+    time = np.arange(400) / 100
+    motion = noise(len(time), 100, 6)
+    motion[:, :2] += 4 * bump(time, 1.0, 1.1, 1.25)[:, None]
+    motion[:, 2:4] += bump(time, 1.05, 1.2, 1.4)[:, None]
+    motion[:, SMILE] += bump(time, 1.0, 1.15, 1.3)
+    events = found(time, motion)
+    units = {event.kind: set(event.units) for event in events}
+    assert len(events) == 3
+    assert units == {"blink": set(NAMES[:2]), "gaze": set(NAMES[2:4]), "micro": {"unit1"}}
+
+
+def test_a_gap_splits_an_event_and_hides_what_is_in_it() -> None:
+    time = np.arange(400) / 100
+    motion = noise(len(time), 100, 7)
+    motion[:, SMILE] += bump(time, 1.0, 1.5, 2.0)
+    valid = np.zeros(len(time), np.uint8)
+    valid[140:160] = 2
+    motion[140:160] = np.nan
+    before, after = found(time, motion, valid)
+    assert before.offset_s == pytest.approx(1.39) and after.onset_s == pytest.approx(1.6)
+    valid[:] = 2
+    assert found(time, motion, valid) == ()
+
+
+def test_bridged_frames_do_not_split() -> None:
+    time = np.arange(400) / 100
+    motion = noise(len(time), 100, 8)
+    motion[:, SMILE] += bump(time, 1.0, 1.2, 1.4)
+    valid = np.zeros(len(time), np.uint8)
+    valid[115:125] = 1
+    assert len(found(time, motion, valid)) == 1
+
+
+def test_a_variable_rate_clip_has_events_at_its_own_times() -> None:
+    time = np.cumsum(np.random.default_rng(0).uniform(0.005, 0.015, 400))
+    motion = noise(len(time), 100, 9)
+    motion[:, SMILE] += bump(time, 2.0, 2.1, 2.2)
+    (event,) = found(time, motion)
+    assert {event.onset_s, event.apex_s, event.offset_s} <= set(time.tolist())
+    assert event.apex_s == pytest.approx(2.1, abs=0.02)
+
+
+def test_what_is_below_its_own_deviation_is_no_event() -> None:
+    """The course is clean, but the solver says that it hardly knows this unit."""
+    time = np.arange(400) / 100
+    motion = 0.02 * noise(len(time), 100, 10)
+    motion[:, SMILE] += 1.5 * STD * bump(time, 1.0, 1.2, 1.4)
+    assert found(time, motion) == ()
+
+
+def test_nothing_to_look_at() -> None:
+    assert detect(np.zeros(0), np.zeros((0, 2)), np.zeros((0, 2)), ("a", "b"), np.zeros(0)) == ()
+    assert detect(np.zeros(1), np.zeros((1, 2)), np.ones((1, 2)), ("a", "b"), np.zeros(1)) == ()
+    still = detect(np.arange(50) / 25, np.zeros((50, 2)), np.zeros((50, 2)), ("a", "b"), np.zeros(50))
+    assert still == ()
