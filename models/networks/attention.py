@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """MediaPipe's three custom operators of the attention mesh, in plain ONNX.
 
-The mesh net cuts lips and eyes out of its own feature map along a rectangle turned with the face, refines their landmarks
-there, and maps these back. A transform is a 4x4 matrix from patch pixels to map pixels, as in TFLite.
+The mesh net cuts lips and eyes out of its own feature map along a rectangle turned with the face, refines their
+landmarks there, and maps these back. A transform is a 4x4 matrix from patch pixels to map pixels, as in TFLite.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def transform_tensor(graph: OnnxGraph, features: str, transform: str, map_size: 
         graph.node("LessOrEqual", at, graph.floats(last)),
     )
     mask = graph.node("ReduceMin", graph.node("Cast", inside, to=1), axes=[2], keepdims=0)
-    unit = graph.node("Sub", graph.node("Mul", at, graph.floats(2 / last)), graph.floats(1))  # -1..1, as GridSample asks
+    unit = graph.node("Sub", graph.node("Mul", at, graph.floats(2 / last)), graph.floats(1))  # -1..1 for GridSample
     samples = graph.node(
         "GridSample",
         features,

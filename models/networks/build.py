@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make face_detection.onnx and face_mesh.onnx from the tflite files inside the mediapipe 0.10.21 wheel.
 
-The wheel is a zip file: MediaPipe is never imported, so its platform does not matter. Decoding that needs no choice is part
-of the networks: the detector's anchors, the sigmoids, and the mesh's refined lips, eyes and irises.
+The wheel is a zip file: MediaPipe is never imported, so its platform does not matter. Decoding that needs no choice is
+part of the networks: the detector's anchors, the sigmoids, and the mesh's refined lips, eyes and irises.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TFLite -> ONNX, for the operators of MediaPipe's face nets.
 
-Feature maps (4-D tensors) are NHWC in TFLite and NCHW here; every other tensor keeps its layout. Padding is written out:
-OpenCV 5's network engine is silently wrong on `auto_pad`, and explicit pads cost nothing.
+Feature maps (4-D tensors) are NHWC in TFLite and NCHW here; every other tensor keeps its layout. Padding is written
+out: OpenCV 5's network engine is silently wrong on `auto_pad`, and explicit pads cost nothing.
 """
 
 from __future__ import annotations
