@@ -25,11 +25,11 @@ LOOKS = {
     "eye": Look((0.80, 0.77, 0.74), 0.2),
     "iris": Look((0.07, 0.12, 0.16), 0.3),
     "pupil": Look((0.003, 0.003, 0.003), 0.3),
-    "cornea": Look((1.0, 1.0, 1.0), 0.02, alpha=0.06),
+    "cornea": Look((0.0, 0.0, 0.0), 0.02, alpha=0.06),
     "teeth": Look((0.75, 0.70, 0.60), 0.25),
     "gums": Look((0.45, 0.16, 0.15), 0.35),
     "tongue": Look((0.40, 0.10, 0.10), 0.4),
-    "lashes": Look((0.01, 0.008, 0.006), 0.6, alpha=0.35),
+    "lashes": Look((0.01, 0.008, 0.006), 0.6, alpha=0.15),
 }
 SUBSURFACE_SCALE = 0.005  # m: how far light travels in skin
 

@@ -92,7 +92,7 @@ def make_take() -> Callable[..., Take]:
         pose[:, 0] *= 2
         expression = waves(e, 0.6)
         expression[:, [n.startswith(("jaw", "eyeLook")) for n in head.expression_names]] = 0
-        expression[:2, 0], expression[3, 1] = -0.26, 3.5
+        expression[:2, 0], expression[3:4, 1] = -0.26, 3.5
         take = Take(
             time_s=np.arange(frames) / fps,
             valid=np.zeros(frames, np.uint8),

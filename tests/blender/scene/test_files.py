@@ -99,6 +99,20 @@ def test_still_picture_shows_the_head_and_gives_the_settings_back(head, make_tak
     assert [file.name for file in tmp_path.iterdir()] == ["still.png"]
 
 
+@pytest.mark.parametrize(
+    ("child", "works"),
+    [
+        ("import os; os.abort()", False),
+        ("import sys; open(sys.argv[-1], 'w')", True),
+        ("import time; time.sleep(60)", False),
+    ],
+)
+def test_a_gl_engine_is_tried_in_a_process_of_its_own(monkeypatch, child, works):
+    monkeypatch.setattr(rendering, "_child", lambda: [sys.executable, "-c", child])
+    monkeypatch.setattr(rendering, "PROBE_SECONDS", 2)
+    assert rendering.gl_works.__wrapped__() is works
+
+
 CENTRE = np.array([[0, 0, 80], [0, 0, 60], [0, 0, 0]])
 
 

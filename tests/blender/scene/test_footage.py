@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from microface.backend.video import open_clip
+from microface.operators.compat import shader_nodes
 from microface.operators.scene.build import build_scene
 from microface.operators.scene.footage import movie_numbers, nearest, picture_offsets, sequence_numbers
 
@@ -51,8 +52,7 @@ def screen(width, height):
     for thing in (scene.camera, bpy.data.objects.new("screen", mesh)):
         scene.collection.objects.link(thing)
     material = bpy.data.materials.new("screen")
-    material.use_nodes = True
-    nodes = material.node_tree.nodes
+    nodes = shader_nodes(material)
     nodes.clear()
     image, glow, out = (nodes.new(f"Shader{kind}") for kind in ("NodeTexImage", "NodeEmission", "NodeOutputMaterial"))
     material.node_tree.links.new(image.outputs["Color"], glow.inputs["Color"])
@@ -175,6 +175,14 @@ def test_without_the_footage_there_is_no_background(head, make_take, tmp_path):
     collection = build_scene(bpy.context, make_take(head), head, clip_path=tmp_path / "gone.mp4")
     camera = next(thing for thing in collection.objects if thing.type == "CAMERA")
     assert not camera.data.background_images
+
+
+def test_one_picture(head, make_take, tmp_path):
+    path = tmp_path / "portrait.png"
+    cv2.imwrite(str(path), numbered(77))
+    clip = open_clip(path)
+    collection = build_scene(bpy.context, take_of(clip, head, make_take), head, clip_path=path)
+    np.testing.assert_array_equal(numbers_of(shown(collection, [1, 9], tmp_path)), [77, 77])
 
 
 def test_background_fills_the_width_that_the_camera_matches(head, make_take, tmp_path):
