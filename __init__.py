@@ -6,10 +6,10 @@ from contextlib import ExitStack
 
 import bpy
 
-from .operators import command_line, job, properties, reconstruct
+from .operators import command_line, job, properties, reconstruct, show_event
 from .panels import sidebar
 
-CLASSES = (*properties.CLASSES, *reconstruct.CLASSES, *sidebar.CLASSES)
+CLASSES = (*properties.CLASSES, *reconstruct.CLASSES, *show_event.CLASSES, *sidebar.CLASSES)
 
 _registered = ExitStack()  # how to undo what was registered, last first
 

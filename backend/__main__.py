@@ -110,12 +110,12 @@ def main(argv: list[str] | None = None) -> int:
     stream = claim_stdout("utf-8" if as_json else sys.stdout.encoding)
     report: Report = JsonLines(stream) if as_json else Terminal(stream, sys.stderr)
     _report_internal_errors(report)
-    # set anew because a job started in the background of a shell inherits "ignore"
-    signal.signal(signal.SIGINT, _stop)
-    signal.signal(signal.SIGTERM, _stop)
-    if options.worker:
-        threading.Thread(target=_watch_stdin, daemon=True).start()
     try:
+        # set anew because a job started in the background of a shell inherits "ignore"
+        signal.signal(signal.SIGINT, _stop)
+        signal.signal(signal.SIGTERM, _stop)
+        if options.worker:
+            threading.Thread(target=_watch_stdin, daemon=True).start()
         report({"type": "result", **VERBS[options.verb](options, report)})
     except (Cancelled, KeyboardInterrupt):
         report({"type": "cancelled"})

@@ -57,6 +57,7 @@ class MICROFACE_PG_event(bpy.types.PropertyGroup):
     """One line of the list of results; the name is what the list shows."""
 
     unit: StringProperty()
+    apex_s: FloatProperty()
 
 
 class MICROFACE_PG_job(bpy.types.PropertyGroup):

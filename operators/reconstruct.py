@@ -128,4 +128,5 @@ def show_result(context: bpy.types.Context, result: Message) -> None:
     for row in result["events"]:
         item = state.events.add()
         item.name = f"{row['kind']}  {row['apex_s']:.2f} s  {row['peak_px']:.1f} px"
+        item.apex_s = row["apex_s"]
         item.unit = row["units"].partition(" ")[0]  # the strongest

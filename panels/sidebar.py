@@ -7,6 +7,7 @@ import bpy
 
 from ..operators import properties
 from ..operators.reconstruct import MICROFACE_OT_cancel, MICROFACE_OT_reconstruct
+from ..operators.show_event import MICROFACE_OT_show_event
 
 LISTED = 8  # events shown; all of them are markers on the timeline
 LINE = 38  # characters of a line of an error, in a sidebar of the default width
@@ -76,7 +77,8 @@ class MICROFACE_PT_result(_Tab, bpy.types.Panel):
         column.label(text=f"Events: {len(state.events)}")
         for event in state.events[:LISTED]:
             row = column.split(factor=0.62)
-            row.label(text=event.name, icon="MARKER_HLT")
+            button = row.operator(MICROFACE_OT_show_event.bl_idname, text=event.name, icon="MARKER_HLT", emboss=False)
+            button.apex_s = event.apex_s
             row.label(text=event.unit)
         if len(state.events) > LISTED:
             column.label(text=f"and {len(state.events) - LISTED} more on the timeline")

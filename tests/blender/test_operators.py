@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -183,6 +183,33 @@ def test_cancel_ends_the_job_and_leaves_no_file(addon: ModuleType, built: None, 
     assert properties.job(bpy.context).error == ""
 
 
+class Listener(job.Job):
+    """A job whose reports are kept."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[set[str], str]] = []
+
+    def report(self, kind: set[str], text: str) -> None:
+        self.said.append((kind, text))
+
+
+def test_escape_cancels_within_a_second(addon: ModuleType, built: None, clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.take.npz"
+    job._worker = job.Worker(["reconstruct", str(clip), "--out", str(out)], [out])
+    listener = Listener()
+    press = SimpleNamespace(type="ESC", value="PRESS")
+    assert listener.modal(bpy.context, SimpleNamespace(type="MOUSEMOVE", value="NOTHING")) == {"PASS_THROUGH"}
+    assert listener.modal(bpy.context, press) == {"RUNNING_MODAL"}
+    asked = time.monotonic()
+    while (outcome := listener.modal(bpy.context, SimpleNamespace(type="TIMER", value="NOTHING"))) == {"PASS_THROUGH"}:
+        assert time.monotonic() < asked + 10
+        time.sleep(job.POLL_S)
+    assert outcome == {"CANCELLED"}
+    assert listener.said == [({"WARNING"}, "Cancelled")]
+    assert not job.running()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 def test_control_c_cancels_a_headless_job(addon: ModuleType, built: None, clip: Path, tmp_path: Path) -> None:
     choose(clip, tmp_path)
@@ -222,6 +249,13 @@ def test_settings_become_options_of_the_command_line(addon: ModuleType) -> None:
     choice.face, choice.use_range, choice.range_start, choice.range_end = "320,240", True, 5, 25
     choice.use_fov, choice.fov = True, np.radians(40)
     assert options(choice) == ["--face", "320,240", "--range", "5:25", "--fov", "40.0000"]
+
+
+def test_listed_event_leads_to_its_frame(addon: ModuleType) -> None:
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = 50, 1.0
+    bpy.ops.microface.show_event(apex_s=0.5)
+    assert scene.frame_current == 26  # time 0 is frame 1
 
 
 def test_no_earlier_take_is_overwritten(tmp_path: Path) -> None:

@@ -60,7 +60,11 @@ def test_button_leaves_an_animated_head(facts: dict[str, object]) -> None:
     assert facts["camera"]
 
 
+def test_event_in_the_list_leads_to_its_frame(facts: dict[str, object]) -> None:
+    assert facts["frame_moved"] != 0 or not facts["events"]
+
+
 def test_every_state_was_photographed(session: Path, facts: dict[str, object]) -> None:
-    assert {"empty.png", "before.png", "progress.png", "cancelled.png", "result.png"} <= {
+    assert {"empty.png", "error.png", "before.png", "progress.png", "cancelled.png", "result.png"} <= {
         p.name for p in session.iterdir()
     }

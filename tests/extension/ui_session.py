@@ -21,6 +21,7 @@ LIMIT_S = float(os.environ.get("MICROFACE_UI_LIMIT", "400"))
 
 # From the top of the sidebar to the middle of a row, in units of a button's height: no API tells where buttons are.
 BUTTON_ROW, PROGRESS_ROW = 3.74, 3.55
+EVENT_ROW = 9.35
 RIGHT_END = 0.9  # of the panel: where the cross that cancels stands
 SCREEN_HEIGHT = 900  # px, of the launcher's virtual screen
 
@@ -81,10 +82,26 @@ def press_button() -> Steps:
     yield from wait("the job", lambda: state().running, 10)
 
 
+def look_at_first_event() -> Steps:
+    """Make the timeline higher, for its markers, and click on the first line of the list."""
+    timeline = next(area for area in bpy.context.screen.areas if area.type == "DOPESHEET_EDITOR")
+    bpy.ops.screen.area_move(x=timeline.x + 50, y=timeline.y + timeline.height, delta=70)
+    yield 1.0
+    before = bpy.context.scene.frame_current
+    yield from click(0.3, EVENT_ROW)
+    yield 1.0
+    facts["frame_moved"] = bpy.context.scene.frame_current - before
+
+
 def steps() -> Steps:
     yield 0.5
     yield from open_tab()
     yield from request("shot", "empty")
+    bpy.context.scene.microface.source = str(OUT / "gone.mp4")
+    yield from press_button()
+    yield from wait("the error", lambda: state().error, 20)
+    yield 0.5
+    yield from request("shot", "error")
     bpy.context.scene.microface.source = CLIP
     yield from open_tab()
     yield from request("shot", "before")
@@ -106,8 +123,10 @@ def steps() -> Steps:
     yield from wait("the end", lambda: not state().running, LIMIT_S)
     facts["waited_s"] = time.monotonic() - started
     yield 2.0
+    yield from look_at_first_event()
     yield from request("shot", "result")
     facts["error"] = state().error
+    facts["events"] = len(state().events)
     facts["take"] = state().take
     facts["objects"] = [thing.name for thing in bpy.data.objects]
     facts["keys"] = sum(len(key.key_blocks) for key in bpy.data.shape_keys)
