@@ -103,13 +103,13 @@ def sequence_numbers(names: list[str]) -> Ints | None:
 
 def _movie(path: Path, time_s: Floats) -> tuple[bpy.types.Image, Ints] | None:
     """The movie, and its numbers by the rate at which Blender reads it, which only a movie clip tells."""
-    try:
-        image = bpy.data.images.load(str(path), check_existing=True)
-        if image.source != "MOVIE":  # one picture
-            return image, np.ones(len(time_s), np.int64)
-        clip = bpy.data.movieclips.load(str(path))
-    except RuntimeError:  # a codec that this Blender lacks
+    image = bpy.data.images.load(str(path), check_existing=True)
+    if not image.size[0]:  # a codec that this Blender lacks
+        bpy.data.images.remove(image)
         return None
+    if image.source != "MOVIE":  # one picture
+        return image, np.ones(len(time_s), np.int64)
+    clip = bpy.data.movieclips.load(str(path))
     whole, base = nominal_rate(clip.fps)
     bpy.data.movieclips.remove(clip)
     return image, movie_numbers(time_s, whole / base)

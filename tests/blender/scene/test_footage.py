@@ -172,9 +172,12 @@ def test_a_folder_of_images_with_gaps_in_its_numbers(head, make_take, tmp_path):
 
 
 def test_without_the_footage_there_is_no_background(head, make_take, tmp_path):
-    collection = build_scene(bpy.context, make_take(head), head, clip_path=tmp_path / "gone.mp4")
-    camera = next(thing for thing in collection.objects if thing.type == "CAMERA")
-    assert not camera.data.background_images
+    (tmp_path / "unreadable.mp4").write_text("a codec that this Blender lacks")
+    for name in ("gone.mp4", "unreadable.mp4"):
+        collection = build_scene(bpy.context, make_take(head), head, clip_path=tmp_path / name)
+        camera = next(thing for thing in collection.objects if thing.type == "CAMERA")
+        assert not camera.data.background_images
+    assert not bpy.data.images
 
 
 def test_one_picture(head, make_take, tmp_path):
