@@ -12,7 +12,6 @@ from .mesh import refuse_large, write_mesh
 from .messages import ProgressMessages, Report
 from .outputs import check_writable
 from .pipeline import reconstruct
-from .preview import write_preview
 from .summary import event_rows, event_table
 from .take import write_take
 from .types import Progress, Settings
@@ -46,6 +45,8 @@ def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: thre
     if options.mesh:
         write_mesh(options.mesh, take, load_head(settings.head), _part(progress, mesh, preview))
     if options.preview:
+        from .preview import write_preview  # fonts and the encoder load only for a preview
+
         clip, head = open_clip(options.source), load_head(settings.head)
         write_preview(options.preview, clip, take, head, progress=_part(progress, preview, 1))
     written = "\n".join(f"wrote {path}" for path in outputs.values())
