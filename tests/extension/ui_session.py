@@ -98,7 +98,7 @@ def steps() -> Steps:
     yield from open_tab()
     yield from request("shot", "empty")
     bpy.context.scene.microface.source = str(OUT / "gone.mp4")
-    yield from press_button()
+    yield from click(0.5, BUTTON_ROW)
     yield from wait("the error", lambda: state().error, 20)
     yield 0.5
     yield from request("shot", "error")
