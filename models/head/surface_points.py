@@ -27,8 +27,9 @@ def closest_points(points: Floats, corners: Floats) -> tuple[NDArray[np.int64], 
     """
     corners = np.asarray(corners, np.float64)
     tree = cKDTree(corners.mean(1))
-    _, near = tree.query(points, k=min(CANDIDATES, len(corners)))
-    near = np.asarray(near).reshape(len(points), -1)
+    tried = min(CANDIDATES, len(corners))
+    _, near = tree.query(points, k=tried)
+    near = np.asarray(near).reshape(len(points), tried)
     weight = _project(np.asarray(points, np.float64)[:, None], corners[near])
     place = np.einsum("nkc,nkcd->nkd", weight, corners[near])
     best = np.linalg.norm(place - np.asarray(points)[:, None], axis=-1).argmin(1)

@@ -150,9 +150,9 @@ def _tooth_polygons() -> tuple[Ints, Array]:
     """Polygons of one tooth, counter-clockwise from outside, and their UVs on a small square."""
     ring = np.arange(AROUND)
     turned = np.roll(ring, -1)
-    bands = [np.stack([ring, ring + AROUND, turned + AROUND, turned], 1) + k * AROUND for k in range(len(RISE) - 1)]
+    bands = [np.stack([ring, turned, turned + AROUND, ring + AROUND], 1) + k * AROUND for k in range(len(RISE) - 1)]
     last = (len(RISE) - 1) * AROUND
-    top = np.stack([ring + last, np.full(AROUND, last + AROUND), turned + last, np.full(AROUND, -1)], 1)
+    top = np.stack([ring + last, turned + last, np.full(AROUND, last + AROUND), np.full(AROUND, -1)], 1)
     polygons = np.concatenate([*bands, top])
     u = np.r_[np.tile(ring / AROUND, len(RISE)), 0.5]
     v = np.r_[np.repeat(np.linspace(0, 0.9, len(RISE)), AROUND), 1.0]
