@@ -4,6 +4,9 @@
 Blender shows picture number `frame + offset` of a movie, and finds picture `n` at `(n - 1) / rate` seconds, `rate`
 being its own guess for the file. That serves only scenes that run at this rate. So the offset is keyed, one step for
 every scene frame where it changes.
+
+Not in our hands: Blender cannot seek to the first group of pictures of an MPEG program stream (.mpg) and shows the
+second group's first picture for it, about half a second long.
 """
 
 from __future__ import annotations
