@@ -17,7 +17,7 @@ Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 
 CHUNK = 2_000_000  # candidate pixels held at once, about 200 MB
-EDGE = -1e-9  # barycentric slack, so that no pixel on a shared edge is lost
+EDGE = -1e-9  # slack of barycentric weight / depth, so that no pixel on a shared edge is lost
 
 
 def project(points: Floats, camera: Floats) -> NDArray[np.float64]:
@@ -49,59 +49,69 @@ def rasterise(points: Floats, faces: Ints, width: int, height: int) -> tuple[NDA
         triangle (H, W) int32, -1 where there is none; barycentric (H, W, 3) float32, perspective-correct, 0 where none.
     """
     points = np.asarray(points, np.float64)
-    low, size, area, front = _boxes(points, faces, width, height)
-    triangle = np.full(width * height, -1, np.int32)
-    depth = np.full(width * height, np.inf)
+    low, size, front = _boxes(points, faces, width, height)
+    gradient = _gradients(points, faces, front)
+    triangle = np.full(width * height, -1, np.int64)
+    nearness = np.zeros(width * height)  # 1 / depth, which is affine on the picture
+    count = size.prod(1)
+    for part in np.split(np.arange(len(front)), np.flatnonzero(np.diff(np.cumsum(count) // CHUNK)) + 1):
+        own, x, y = _pixels(low[part], size[part])
+        own = part[own]
+        near = _evaluate(gradient[own], x, y)
+        inside = (near.min(0) >= EDGE).nonzero()[0]
+        own, pixel, near = own[inside], (y * width + x)[inside], near[:, inside].sum(0)
+        np.maximum.at(nearness, pixel, near)
+        first = near == nearness[pixel]
+        triangle[pixel[first]] = own[first]
+    seen = np.flatnonzero(triangle >= 0)
     weight = np.zeros((width * height, 3), np.float32)
-    count = size[front, 0] * size[front, 1]
-    for part in np.split(front, np.flatnonzero(np.diff(np.cumsum(count) // CHUNK)) + 1):
-        pixel, face, bary = _cover(points, faces, part, low, size, area, width)
-        inverse = bary / points[faces[face], 2]
-        z = 1 / inverse.sum(1)
-        near = np.flatnonzero(z < depth[pixel])
-        near = near[np.argsort(-z[near], kind="stable")]  # assigned far to near: the last one written stays
-        depth[pixel[near]] = z[near]
-        triangle[pixel[near]] = face[near]
-        weight[pixel[near]] = inverse[near] * z[near, None]
-    return triangle.reshape(height, width), weight.reshape(height, width, 3)
+    share = _evaluate(gradient[triangle[seen]], seen % width, seen // width).clip(0)
+    weight[seen] = (share / share.sum(0)).T
+    triangle[seen] = front[triangle[seen]]
+    return triangle.astype(np.int32).reshape(height, width), weight.reshape(height, width, 3)
 
 
 def _boxes(
     points: NDArray[np.float64], faces: Ints, width: int, height: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """Pixel boxes (first pixel, size) of all faces, their signed areas, and the indices of those that can be seen."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Pixel boxes (first pixel (N, 2), size (N, 2)) of the faces that can be seen, and their indices (N,)."""
     corner = points[faces]
     xy = corner[..., :2]
-    edge1, edge2 = xy[:, 1] - xy[:, 0], xy[:, 2] - xy[:, 0]
-    area = edge1[:, 0] * edge2[:, 1] - edge1[:, 1] * edge2[:, 0]
+    area = _cross(xy[:, 1] - xy[:, 0], xy[:, 2] - xy[:, 0])
     usable = (corner[..., 2] > 0).all(1) & (area < 0) & np.isfinite(xy).all((1, 2))
     xy = np.where(usable[:, None, None], xy, 0.0)
     limit = np.array([width, height]) - 1
     low = np.ceil(np.clip(xy.min(1), 0, limit + 1)).astype(np.int64)
     high = np.floor(np.clip(xy.max(1), -1, limit)).astype(np.int64)
     size = np.maximum(high - low + 1, 0)
-    return low, size, area, np.flatnonzero(usable & (size > 0).all(1))
+    front = np.flatnonzero(usable & (size > 0).all(1))
+    return low[front], size[front], front
 
 
-def _cover(
-    points: NDArray[np.float64], faces: Ints, part: Ints, low: Ints, size: Ints, area: Floats, width: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """All (pixel, face, screen barycentric) pairs of the faces in `part`."""
-    count = size[part, 0] * size[part, 1]
-    face = np.repeat(part, count)
-    step = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    y, x = np.divmod(step, size[face, 0])
-    x, y = x + low[face, 0], y + low[face, 1]
-    a, b, c = (points[faces[part, k], :2] for k in range(3))
-    # barycentric coordinates are affine in x and y: value = gx x + gy y + g0, once per face
-    gx = np.stack([c[:, 1] - a[:, 1], a[:, 1] - b[:, 1]], 1) / area[part, None]
-    gy = np.stack([a[:, 0] - c[:, 0], b[:, 0] - a[:, 0]], 1) / area[part, None]
-    g0 = -(gx * a[:, :1] + gy * a[:, 1:])
-    own = np.repeat(np.arange(len(part)), count)
-    rest = gx[own] * x[:, None] + gy[own] * y[:, None] + g0[own]
-    bary = np.concatenate([1 - rest.sum(1, keepdims=True), rest], 1)
-    inside = (bary >= EDGE).all(1)
-    return (y * width + x)[inside], face[inside], np.clip(bary[inside], 0, 1)
+def _gradients(points: NDArray[np.float64], faces: Ints, front: Ints) -> NDArray[np.float64]:
+    """(N, 3 corners, 3): barycentric weight / depth of each corner as g0 x + g1 y + g2 on the picture."""
+    corner = points[faces[front]]
+    following, last = np.roll(corner, -1, 1)[..., :2], np.roll(corner, -2, 1)[..., :2]
+    edge = last - following  # the edge opposite each corner: there its weight is 0
+    scale = _cross(corner[:, 1, :2] - corner[:, 0, :2], corner[:, 2, :2] - corner[:, 0, :2])[:, None] * corner[..., 2]
+    return np.stack([-edge[..., 1], edge[..., 0], -_cross(edge, following)], -1) / scale[..., None]
+
+
+def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0])
+
+
+def _pixels(low: Ints, size: Ints) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """All pixels of all boxes: number of the box, x, y."""
+    count = size.prod(1)
+    own = np.repeat(np.arange(len(size)), count)
+    y, x = np.divmod(np.arange(len(own)) - np.repeat(np.cumsum(count) - count, count), size[own, 0])
+    return own, x + low[own, 0], y + low[own, 1]
+
+
+def _evaluate(gradient: NDArray[np.float64], x: Ints, y: Ints) -> NDArray[np.float64]:
+    """(3, N) values of affine functions (N, 3, 3) at pixels."""
+    return np.stack([gradient[:, k, 0] * x + gradient[:, k, 1] * y + gradient[:, k, 2] for k in range(3)])
 
 
 def vertex_normals(vertices: Floats, faces: Ints) -> NDArray[np.float64]:
