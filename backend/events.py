@@ -6,7 +6,7 @@ The rule, with a stated false-alarm rate of at most one a minute:
 1. Each unit's motion is divided by its standard deviation and smoothed by Gaussians of `SCALES`: short events show at
    the first, weak long ones at the last.
 2. What is not an event is noise. Its mean and its size are measured on the clip itself, for each unit and scale,
-   starting from the quieter half of the frames and then outside the events found so far. So noise that is larger or
+   starting from the quietest two fifths of the frames and then outside the events found so far. So noise that is larger or
    slower than claimed, from compression or a drifting pose, raises the bar.
 3. A peak counts above `u` times that noise, where Gaussian noise in all units and scales together would cross +-u
    `FALSE_ALARMS_PER_MINUTE` times. Noise through a Gaussian of s seconds crosses at most
@@ -15,7 +15,7 @@ The rule, with a stated false-alarm rate of at most one a minute:
 4. The size at the apex must also be twice its own standard deviation: what is below the noise is not an event.
 
 Units that move together make one event. Its course is the sum of its units, each weighted by its size over its
-variance; the apex is the top of a cubic fitted there, onset and offset are where the course falls to `EDGE` of the apex
+variance; the apex is the top of a parabola fitted there, onset and offset are where the course falls to `EDGE` of the apex
 (or into its noise), to the valley before another event, or to the end of what was measured.
 """
 
@@ -165,9 +165,9 @@ def _threshold(units: int, step: float) -> float:
 
 
 def _quiet(run: _Run) -> NDArray[np.bool_]:
-    """(n, E) the half of the frames with the least energy."""
+    """(n, E) two fifths of the frames, those with the least energy: an event may fill most of a clip."""
     energy = (gaussian_filter1d(run.z, SCALES[-1] / run.step, axis=0, mode="nearest") ** 2).sum(1)
-    return np.repeat((energy <= np.median(energy))[:, None], run.z.shape[1], axis=1)
+    return np.repeat((energy <= np.quantile(energy, 0.4))[:, None], run.z.shape[1], axis=1)
 
 
 def _measured(smooth: list[Array], outside: list[NDArray[np.bool_]], runs: list[_Run]) -> _Noise:
@@ -244,7 +244,7 @@ def _course(run: _Run, noise: _Noise, near: int, units: tuple[int, ...]) -> tupl
     z = run.z[:, units] - noise.baseline[list(units)]
     weights, course, noise_size = _clearest(z, noise.size[:, units], near, run.step)
     top = _top(course, near)
-    apex = _cubic_top(z @ weights, course, top)
+    apex = _parabola_top(z @ weights, course, top, noise_size)
     before = _edge(course[: top + 1][::-1], noise_size)
     after = _edge(course[top:], noise_size)
     onset, offset = top - before, top + after
@@ -280,18 +280,21 @@ def _top(course: Array, near: int) -> int:
         near = higher
 
 
-def _cubic_top(raw: Array, course: Array, top: int) -> int:
-    """The top of a cubic through the raw course where the smooth one is above 70 % of its top: a smoothed maximum would
-    lean towards the slower side."""
+def _parabola_top(raw: Array, course: Array, top: int, noise_size: float) -> int:
+    """The top of a parabola through the raw course about the smooth one's top, which leans towards the slower side.
+
+    It goes down as far as the noise asks for, at most to 65 % of the top.
+    """
+    level = course[top] - np.clip(2.5 * noise_size, 0.08 * course[top], 0.35 * course[top])
     low = high = top
-    while low > 0 and course[low - 1] > 0.7 * course[top]:
+    while low > 0 and course[low - 1] > level:
         low -= 1
-    while high < len(course) - 1 and course[high + 1] > 0.7 * course[top]:
+    while high < len(course) - 1 and course[high + 1] > level:
         high += 1
     if high - low < 5:
         return top
     x = np.arange(low, high + 1) - top
-    fitted = np.polyval(np.polyfit(x, raw[low : high + 1], 3), x)
+    fitted = np.polyval(np.polyfit(x, raw[low : high + 1], 2), x)
     return low + int(np.argmax(fitted))
 
 

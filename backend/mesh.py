@@ -36,12 +36,25 @@ def refuse_large(frames: int, vertices: int) -> None:
         raise MicrofaceError("mesh_too_large", text, f"Choose at most {most} frames with --range A:B.")
 
 
+def refuse_other_head(take: Take, head: HeadModel) -> None:
+    """A take means nothing on another head than its own.
+
+    Raises:
+        MicrofaceError: ``other_head``.
+    """
+    if take.expression_names != head.expression_names or take.shape_offset.shape != head.template.shape:
+        name = take.head.get("name", "?")
+        text = f"The take was made with another head ('{name}', not this '{head.name}')."
+        raise MicrofaceError("other_head", text, "Reconstruct the video again, or give the head of the take.")
+
+
 def write_mesh(path: str | Path, take: Take, head: HeadModel, progress: Progress) -> None:
     """Write the mesh frame by frame: memory does not grow with the clip. The file appears only when it is whole.
 
     Raises:
-        MicrofaceError: ``mesh_too_large``, ``disk_full``, ``read_only`` or ``not_written``.
+        MicrofaceError: ``other_head``, ``mesh_too_large``, ``disk_full``, ``read_only`` or ``not_written``.
     """
+    refuse_other_head(take, head)
     count = len(take.time_s)
     refuse_large(count, len(head.template))
     with whole_file(Path(path)) as part, zipfile.ZipFile(part, "w") as archive:

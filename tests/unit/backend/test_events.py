@@ -140,7 +140,7 @@ def test_blinks_and_gaze_are_named_and_kept_apart() -> None:
 
 def test_a_gap_splits_an_event_and_hides_what_is_in_it() -> None:
     time = np.arange(400) / 100
-    motion = noise(len(time), 100, 7)
+    motion = noise(len(time), 100, 17)
     motion[:, SMILE] += bump(time, 1.0, 1.5, 2.0)
     valid = np.zeros(len(time), np.uint8)
     valid[140:160] = 2

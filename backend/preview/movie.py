@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Three panels and a time line, frame by frame into an mp4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...models.head.model import HeadModel
+from ...models.head.raster import project
+from ..errors import MicrofaceError
+from ..mesh import refuse_other_head, vertices_at
+from ..types import BRIDGED, Clip, Frame, Progress, Take
+from ..video import frames, write_video
+from .drawing import Surface, Wireframe
+from .magnified import Performance, performance
+from .text import write
+from .timeline import TimeLine
+from .view import View, fitted, view_of
+
+PANEL_HEIGHT, WIDEST_PANEL = 540, 640  # px
+FASTEST = 30.0  # pictures a second
+SLOW_FRAMES = 1800  # longer clips are shown at real speed
+
+
+def write_preview(
+    path: str | Path,
+    clip: Clip,
+    take: Take,
+    head: HeadModel,
+    progress: Progress,
+    magnification: float | None = None,
+) -> None:
+    """Write footage | solved head on it | its motion magnified, with events and time under them.
+
+    Args:
+        path: target, .mp4.
+        clip: the footage the take was made from.
+        take: the result.
+        head: the head it was made with.
+        progress: told after every picture.
+        magnification: factor of the third panel; None chooses one at which the largest event is clearly seen.
+
+    Raises:
+        MicrofaceError: ``other_clip`` or ``other_head`` when they do not fit the take, ``no_face``, or what `write_video` raises.
+    """
+    refuse_other_head(take, head)
+    first = int(take.source.get("first_frame", 0))
+    count = len(take.time_s)
+    if (clip.width, clip.height) != take.size or first + count > len(clip.time_s):
+        text = f"{clip.path} is not the footage of this take: its size or its length differ."
+        raise MicrofaceError("other_clip", text, "Give the video that was reconstructed.")
+    if not (take.valid <= BRIDGED).any():
+        raise MicrofaceError("no_face", "The take holds no frame with a face.", "Choose another part with --range.")
+    step, rate = _pace(count, clip.fps)
+    panels = _Panels(take, head, magnification, _speed(clip.fps / step / rate))
+    footage = frames(clip, first, first + count, step)
+    write_video(path, _pictures(panels, footage, first, count, progress), rate)
+
+
+def _pictures(
+    panels: _Panels, footage: Iterator[Frame], first: int, count: int, progress: Progress
+) -> Iterator[NDArray[np.uint8]]:
+    for frame in footage:
+        progress("preview", (frame.index - first) / count)
+        yield panels.draw(frame.rgb, frame.index - first)
+
+
+def _pace(count: int, fps: float) -> tuple[int, float]:
+    """Which frames are shown, and how many a second: every one, slowed down, unless that would take minutes."""
+    if fps <= FASTEST:
+        return 1, fps
+    if count <= SLOW_FRAMES:
+        return 1, FASTEST
+    step = int(np.ceil(fps / FASTEST))
+    return step, fps / step
+
+
+def _speed(factor: float) -> str:
+    """`factor` is source seconds' frames over shown ones: 6.7 reads "1/6.7 speed"."""
+    return "real speed" if factor < 1.01 else f"1/{factor:.1f} speed"
+
+
+class _Panels:
+    """All that stays the same from picture to picture."""
+
+    def __init__(self, take: Take, head: HeadModel, magnification: float | None, speed: str) -> None:
+        self._take, self._head, self._speed = take, head, speed
+        self._performance: Performance = performance(take, head)
+        self._factor = self._performance.factor() if magnification is None else magnification
+        self._view = _footage_view(take)
+        rest = project(self._performance.vertices(None, 1.0), take.camera)[:, :2]
+        self._still = fitted(rest, self._view.width, self._view.height)
+        self._wireframe, self._surface = Wireframe(head), Surface(head)
+        self._time_line = TimeLine(take, self._performance.course_px(), 3 * self._view.width)
+
+    def draw(self, rgb: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8: one picture of the video."""
+        footage = self._view.cut(rgb)
+        titles = ("footage", "head", f"motion x {self._factor:g}")
+        drawn = (footage, self._with_head(footage, index), self._magnified(index))
+        row = np.concatenate(drawn, axis=1)
+        for number, title in enumerate(titles):
+            write(row, title, (number * self._view.width + 12, 26), size=0.6)
+        return np.concatenate([row, self._time_line.draw(index, self._speed)])
+
+    def _with_head(self, footage: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
+        if self._take.valid[index] > BRIDGED:
+            blank = footage.copy()
+            write(blank, "not measured", (12, self._view.height - 14), (255, 150, 150))
+            return blank
+        vertices = vertices_at(self._take, self._head, index)
+        return self._wireframe.draw(footage, vertices, self._take.camera, self._view)
+
+    def _magnified(self, index: int) -> NDArray[np.uint8]:
+        vertices = self._performance.vertices(index, self._factor)
+        picture = self._surface.draw(vertices, self._take.camera, self._still)
+        if self._take.valid[index] > BRIDGED:
+            picture //= 2
+        return picture
+
+
+def _footage_view(take: Take) -> View:
+    """Where the face is during the take, with its surroundings."""
+    marks = take.landmarks[np.isfinite(take.landmarks).all((1, 2))]
+    points = marks.reshape(-1, 2) if len(marks) else np.array([[0, 0], take.size], float)
+    return view_of(points, PANEL_HEIGHT, WIDEST_PANEL)
