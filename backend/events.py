@@ -6,8 +6,8 @@ The rule, with a stated false-alarm rate of at most one a minute:
 1. Each unit's motion is divided by its standard deviation and smoothed by Gaussians of `SCALES`: short events show at
    the first, weak long ones at the last.
 2. What is not an event is noise. Its mean and its size are measured on the clip itself, for each unit and scale,
-   starting from the quietest two fifths of the frames and then outside the events found so far. So noise that is larger or
-   slower than claimed, from compression or a drifting pose, raises the bar.
+   starting from the quietest two fifths of the frames and then outside the events found so far. So noise that is
+   larger or slower than claimed, from compression or a drifting pose, raises the bar.
 3. A peak counts above `u` times that noise, where Gaussian noise in all units and scales together would cross +-u
    `FALSE_ALARMS_PER_MINUTE` times. Noise through a Gaussian of s seconds crosses at most
    exp(-u^2/2) / (2 pi sqrt(2) s) times a second (Rice 1945; equality for white noise, smoother noise crosses less), and
@@ -15,8 +15,8 @@ The rule, with a stated false-alarm rate of at most one a minute:
 4. The size at the apex must also be twice its own standard deviation: what is below the noise is not an event.
 
 Units that move together make one event. Its course is the sum of its units, each weighted by its size over its
-variance; the apex is the top of a parabola fitted there, onset and offset are where the course falls to `EDGE` of the apex
-(or into its noise), to the valley before another event, or to the end of what was measured.
+variance; the apex is the top of a parabola fitted there, onset and offset are where the course falls to `EDGE` of the
+apex (or into its noise), to the valley before another event, or to the end of what was measured.
 """
 
 from __future__ import annotations

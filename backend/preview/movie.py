@@ -45,7 +45,8 @@ def write_preview(
         magnification: factor of the third panel; None chooses one at which the largest event is clearly seen.
 
     Raises:
-        MicrofaceError: ``other_clip`` or ``other_head`` when they do not fit the take, ``no_face``, or what `write_video` raises.
+        MicrofaceError: ``other_clip`` or ``other_head`` when they do not fit the take, ``no_face``, or what
+            `write_video` raises.
     """
     refuse_other_head(take, head)
     first = int(take.source.get("first_frame", 0))
