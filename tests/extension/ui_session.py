@@ -117,7 +117,7 @@ def steps() -> Steps:
     yield from request("shot", "cancelled")
 
     yield from press_button()
-    yield from wait("half of the job", lambda: state().fraction > 0.4, LIMIT_S)
+    yield from wait("half of the job", lambda: state().fraction > 0.4 or state().error, LIMIT_S)
     yield from request("shot", "progress")
     facts["ticks"] = 0
     started = time.monotonic()
