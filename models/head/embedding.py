@@ -2,7 +2,9 @@
 """Where the tracker's landmarks lie on a head: draw it, track the picture, cast rays back to the surface.
 
 Done for several people in several views: what the tracker puts on one place of the surface, whoever is drawn, stays at
-its median place; landmarks that wander (the outline of a turning face) are left out.
+its median place; landmarks that wander (the outline of a turning face) are left out. Where closed lips touch, a
+hair's breadth decides between upper and lower: the inner edge of the lips is found on open mouths, and places are
+compared on one.
 """
 
 from __future__ import annotations
@@ -12,10 +14,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from .model import FLIP, HeadModel
 from .portrait import portrait
-from .raster import project
+from .raster import project, rasterise
 from .rotation import rotation_matrix
 from .surface_points import closest_points
 
@@ -26,7 +29,11 @@ Ints = NDArray[np.int32]
 Landmarks = Callable[[NDArray[np.uint8]], NDArray[np.floating[Any]] | None]
 
 COUNT = 478
-IRIS = range(468, 478)  # these belong to the eyeballs
+IRIS = np.arange(468, 478)  # these belong to the eyeballs
+INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
+OPEN = 0.15  # rad, of the jaw
+SEEN_THROUGH = ("lashes", "cornea")
+EYEBALL = ("eye", "iris", "pupil")
 SIZE = 512  # px
 FOCAL = 2.4 * SIZE
 DISTANCE = 0.9  # m
@@ -34,6 +41,7 @@ TURNS = np.radians([[0, 0], [0, 14], [0, -14], [9, 0], [-9, 0], [0, 24], [0, -24
 PEOPLE = 3  # per turn: the mean head and others
 SPREAD = 0.5  # sigma of the others' identity
 SEED = 7
+SNAP = 6.0  # px, from a hole in the skin to its edge
 GRAZING = 0.25  # least cosine between surface and ray
 WANDERING = 5.0e-3  # m, median distance from the median place
 ENOUGH = 0.4  # of the pictures in which the face was found
@@ -42,70 +50,92 @@ ENOUGH = 0.4  # of the pictures in which the face was found
 def embed(head: HeadModel, landmarks: Landmarks) -> tuple[Ints, Ints, Array]:
     """Landmark index (L,), triangle (L,) and barycentric weights (L, 3)."""
     rng = np.random.default_rng(SEED)
-    places = []
+    places: dict[float, list[Array]] = {0.0: [], OPEN: []}
     for turn in TURNS:
         for person in range(PEOPLE):
             shape = SPREAD * rng.standard_normal(len(head.identity)) * (person > 0)
-            seen = _places(head, shape, turn, landmarks)
-            if seen is not None:
-                places.append(seen)
-    if not places:
-        none = np.zeros(0, np.int32)
-        return none, none, np.zeros((0, 3))
-    return _settle(head, np.stack(places))
+            for jaw, found in places.items():
+                seen = _places(head, shape, turn, jaw, landmarks)
+                found.append(np.full((COUNT, 3), np.nan) if seen is None else seen)
+    closed, opened = (np.stack(found) for found in places.values())
+    lips = opened[:, INNER_LIPS]
+    closed[:, INNER_LIPS] = np.where(np.isfinite(lips), lips, closed[:, INNER_LIPS])
+    return _settle(head, closed)
 
 
-def _places(head: HeadModel, shape: Array, turn: Array, landmarks: Landmarks) -> Array | None:
-    """Where the landmarks of one picture lie on the template, (478, 3) head space; NaN where the ray misses."""
-    face = head.neutral(shape)
+def _jaw(head: HeadModel, vertices: Array, joints: Array, angle: float) -> Array:
+    """Vertices (V, 3) with the jaw turned."""
+    return head.pose(vertices, joints, np.outer(np.equal(head.joint_names, "jaw"), [angle, 0, 0]))
+
+
+def _places(head: HeadModel, shape: Array, turn: Array, jaw: float, landmarks: Landmarks) -> Array | None:
+    """Where the landmarks of one picture lie on the mean adult with open mouth, (478, 3); NaN where the ray misses."""
+    face = _jaw(head, head.neutral(shape), head.joints(shape), jaw)
     middle = face[head.face_mask].mean(0)
     vertices = (face - middle) @ rotation_matrix(np.array([turn[0], turn[1], 0.0])).T @ FLIP + [0, 0, DISTANCE]
     camera = np.array([[FOCAL, 0, SIZE / 2], [0, FOCAL, SIZE / 2], [0, 0, 1.0]])
     points = landmarks(portrait(head, vertices, camera, (SIZE, SIZE)))
     if points is None:
         return None
-    triangle, weight = cast(vertices, head.faces, _targets(head), project(vertices, camera), np.asarray(points)[:, :2])
-    out: Array = np.einsum("nk,nkc->nc", weight, head.template[head.faces[triangle]])
+    points, image, names = (
+        np.asarray(points)[:, :2],
+        project(vertices, camera),
+        np.array(head.part_names)[head.face_part],
+    )
+    triangle, weight = cast(vertices, head.faces, image, points, ~np.isin(names, SEEN_THROUGH))
+    triangle[IRIS], weight[IRIS] = cast(vertices, head.faces, image, points[IRIS], np.isin(names, EYEBALL))
+    canonical = _jaw(head, head.template, head.joint_template, OPEN)
+    out: Array = np.einsum("nk,nkc->nc", weight, canonical[head.faces[triangle]])
     out[triangle < 0] = np.nan
+    beside = (triangle >= 0) & (names[triangle] != "skin")  # just off the edge of a lid or lip
+    beside[IRIS] = False
+    rim, near = _nearest_seen_skin(head, names, image, points[beside])
+    out[beside] = np.where(near[:, None], canonical[rim], np.nan)
     return out
 
 
-def _targets(head: HeadModel) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Triangles (F,) that a face landmark may lie on, and those that an iris landmark may lie on."""
-    names = np.array(head.part_names)[head.face_part]
-    return ~np.isin(names, ["lashes", "cornea"]), np.isin(names, ["eye", "iris", "pupil"])
+def _nearest_seen_skin(
+    head: HeadModel, names: NDArray[np.str_], image: Array, points: Array
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The vertex of visible skin nearest to each image point, and whether it is near enough to be meant."""
+    opaque = np.flatnonzero(~np.isin(names, SEEN_THROUGH))
+    triangle, _ = rasterise(image, head.faces[opaque], SIZE, SIZE)
+    seen = opaque[np.unique(triangle[triangle >= 0])]
+    skin = np.unique(head.faces[seen[names[seen] == "skin"]])
+    distance, nearest = cKDTree(image[skin, :2]).query(points)
+    return skin[nearest], distance < SNAP
 
 
 def cast(
-    vertices: Array, faces: Ints, targets: tuple[NDArray[np.bool_], NDArray[np.bool_]], image: Array, points: Array
+    vertices: Array, faces: Ints, image: Array, points: Array, allowed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], Array]:
     """The triangle (N,) nearest to the camera under each image point, -1 for none or grazing, and weights (N, 3).
 
     Args:
         vertices: (V, 3) m, camera space.
         faces: (F, 3).
-        targets: (F,) triangles hit by points of the face, and by points of the irises.
         image: (V, 3) vertices as x px, y px, depth.
         points: (N, 2) px.
+        allowed: (F,) triangles that count.
     """
-    corner = vertices[faces]
+    faces_at = np.flatnonzero(allowed)
+    corner, flat = vertices[faces[faces_at]], image[faces[faces_at]]
     normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
     ray = corner.mean(1)
     facing = -(normal * ray).sum(1) / np.linalg.norm(normal, axis=1).clip(1e-30) / np.linalg.norm(ray, axis=1)
     triangle, weight = np.full(len(points), -1, np.int64), np.zeros((len(points), 3))
-    flat = image[faces]
     left, top = flat[..., :2].min(1).T
     right, bottom = flat[..., :2].max(1).T
     for index, (x, y) in enumerate(points):
-        allowed = targets[1] if index in IRIS else targets[0]
-        near = np.flatnonzero((left <= x) & (right >= x) & (top <= y) & (bottom >= y) & (facing > 0) & allowed)
+        near = np.flatnonzero((left <= x) & (right >= x) & (top <= y) & (bottom >= y) & (facing > 0))
         bary = _barycentric(flat[near, :, :2], np.array([x, y]))
         hit = (bary >= -1e-9).all(1)
         if hit.any():
             inverse = bary[hit] / flat[near[hit], :, 2]
             first = inverse.sum(1).argmax()
             if facing[near[hit][first]] > GRAZING:
-                triangle[index], weight[index] = near[hit][first], inverse[first] / inverse[first].sum()
+                triangle[index] = faces_at[near[hit][first]]
+                weight[index] = inverse[first] / inverse[first].sum()
     return triangle, weight
 
 
@@ -132,10 +162,11 @@ def _settle(head: HeadModel, places: Array) -> tuple[Ints, Ints, Array]:
     wander[usable] = np.nanmedian(np.linalg.norm(places[:, usable] - middle[usable], axis=-1), 0)
     kept = np.flatnonzero(wander < WANDERING)
     names = np.array(head.part_names)[head.face_part]
+    canonical = _jaw(head, head.template, head.joint_template, OPEN)
     triangle, weight = np.zeros(len(kept), np.int32), np.zeros((len(kept), 3))
-    for iris, parts in ((False, ["skin"]), (True, ["eye", "iris", "pupil"])):
+    for iris, parts in ((False, ("skin",)), (True, EYEBALL)):
         mine = np.isin(kept, IRIS) == iris
         allowed = np.flatnonzero(np.isin(names, parts))
-        local, weight[mine] = closest_points(middle[kept[mine]], head.template[head.faces[allowed]])
+        local, weight[mine] = closest_points(middle[kept[mine]], canonical[head.faces[allowed]])
         triangle[mine] = allowed[local]
     return kept.astype(np.int32), triangle, weight

@@ -94,7 +94,7 @@ def _gradients(points: NDArray[np.float64], faces: Ints, front: Ints) -> NDArray
     following, last = np.roll(corner, -1, 1)[..., :2], np.roll(corner, -2, 1)[..., :2]
     edge = last - following  # the edge opposite each corner: there its weight is 0
     scale = _cross(corner[:, 1, :2] - corner[:, 0, :2], corner[:, 2, :2] - corner[:, 0, :2])[:, None] * corner[..., 2]
-    return np.stack([-edge[..., 1], edge[..., 0], -_cross(edge, following)], -1) / scale[..., None]
+    return np.asarray(np.stack([-edge[..., 1], edge[..., 0], -_cross(edge, following)], -1) / scale[..., None])
 
 
 def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
