@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from devtools import assets, checks, zips
-from devtools.environments import ROOT, Failure, ensure, ensure_any, usable
+from devtools.environments import DISK_FULL, ROOT, Failure, ensure, ensure_any, usable
 
 # Code for an environment: this checkout as the package `microface`, then one call.
 PACKAGE = f"import runpy, sys; runpy.run_path({str(ROOT / 'backend' / 'bootstrap.py')!r})['install_package']()"
@@ -119,7 +119,7 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        print(f"dev.py: the disk is full: make room (6 GB) under {ROOT} and run this again.", file=sys.stderr)
+        print(f"dev.py: {DISK_FULL}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
     return 1

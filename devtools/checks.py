@@ -47,9 +47,9 @@ def tests(lines: list[Line], arguments: list[str], long: bool) -> list[Outcome]:
 
     Arguments that name files or folders choose among the suites; the rest goes to pytest as it is.
     """
-    once_per_python = list({line.python: line for line in lines}.values())
-    plan = [("unit", line) for line in reversed(once_per_python)]
-    plan += [(suite, line) for suite in ("blender", "extension") for line in reversed(lines)]
+    newest_first = lines[::-1]
+    plan = [("unit", line) for line in {line.python: line for line in newest_first}.values()]
+    plan += [(suite, line) for suite in ("blender", "extension") for line in newest_first]
     paths = [argument for argument in arguments if (ROOT / argument.split("::")[0]).exists()]
     options = [argument for argument in arguments if argument not in paths]
     outcomes = []

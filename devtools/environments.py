@@ -13,6 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".envs"
+SIZE = 2.5e9  # bytes an environment takes while it is made
+DISK_FULL = f"the disk is full: make room (2.5 GB for each Blender line) under {ROOT} and run this again."
 
 #: Debian's names of the libraries that Blender's module links to and a bare system lacks.
 DEBIAN_LIBRARIES = ["libgl1", "libsm6", "libx11-6", "libxext6", "libxfixes3", "libxi6", "libxkbcommon0", "libxrender1"]
@@ -114,6 +116,8 @@ def ensure(line: Line) -> Path:
     command = interpreter(line.python)
     if command is None:
         raise Failure(f"{line.name} needs 64-bit Python {line.python} with venv: install it and run this again.")
+    if shutil.disk_usage(ROOT).free < SIZE:
+        raise Failure(DISK_FULL)
     print(
         f"making {line.folder.relative_to(ROOT)} (bpy {line.bpy}, Python {line.python}): a minute ...",
         flush=True,
@@ -151,7 +155,7 @@ def run_logged(command: list[str], log: Path) -> None:
         return
     text = log.read_text(encoding="utf-8", errors="replace")
     if "No space left on device" in text or "[Errno 28]" in text:
-        raise Failure(f"the disk is full: make room (6 GB) under {FOLDER} and run this again.")
+        raise Failure(DISK_FULL)
     if "Retrying (" in text or "Temporary failure in name resolution" in text:
         raise Failure("no network: the first run downloads packages; connect and run this again.")
     last = next((row.strip() for row in reversed(text.splitlines()) if row.strip()), "no output")
