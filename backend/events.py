@@ -3,12 +3,12 @@
 
 The rule, with a stated false-alarm rate of at most one a minute:
 
-1. Each unit's motion is divided by its standard deviation and smoothed by Gaussians of `SCALES`: short events show at
-   the first, weak long ones at the last.
-2. What is not an event is noise. Its mean and its size are measured on the clip itself, for each unit and scale,
+1. Each unit's motion, and the mean of each left unit and its right one, is divided by its usual standard deviation and
+   smoothed by Gaussians of `SCALES`: short events show at the first, weak long ones at the last.
+2. What is not an event is noise. Its mean and its size are measured on the clip itself, for each and at each scale,
    starting from the quietest two fifths of the frames and then outside the events found so far. So noise that is
    larger or slower than claimed, from compression or a drifting pose, raises the bar.
-3. A peak counts above `u` times that noise, where Gaussian noise in all units and scales together would cross +-u
+3. A peak counts above `u` times that noise, where Gaussian noise in all of them together would cross +-u
    `FALSE_ALARMS_PER_MINUTE` times. Noise through a Gaussian of s seconds crosses at most
    exp(-u^2/2) / (2 pi sqrt(2) s) times a second (Rice 1945; equality for white noise, smoother noise crosses less), and
    never more often than frames lie above u.
@@ -48,25 +48,25 @@ _VALLEY = 4.0  # noise sizes by which two tops must stand above the valley betwe
 
 @dataclass(frozen=True)
 class _Run:
-    """A stretch without a gap, on an even clock. Units are in sizes of their claimed noise."""
+    """A stretch without a gap, on an even clock. A channel is a unit, or the mean of a left and a right one."""
 
     time: Array  #: (n,) s
     step: float  #: s
-    z: Array  #: (n, E)
-    motion: Array  #: (n, E) px
-    std: Array  #: (n, E) px
+    motion: Array  #: (n, C) px
+    std: Array  #: (n, C) px
+    z: Array  #: (n, C) motion in sizes of its usual claimed noise: a size that changed in time would bend the course
 
 
 @dataclass(frozen=True)
 class _Noise:
     """Measured on frames without events, about the baseline, in claimed sizes."""
 
-    baseline: Array  #: (E,)
-    size: Array  #: (scales, E)
-    samples: Array  #: (scales, E) independent ones it rests on
+    baseline: Array  #: (C,)
+    size: Array  #: (scales, C)
+    samples: Array  #: (scales, C) independent ones it rests on
 
     def heights(self, values: Array, scale: int) -> Array:
-        """Gaussian scores (n, E) at one scale, which allow for the long tails of a noise known from few samples."""
+        """Gaussian scores (n, C) at one scale, which allow for the long tails of a noise known from few samples."""
         ratio, samples = (values - self.baseline) / self.size[scale], self.samples[scale]
         return np.asarray(np.sqrt(samples * np.log1p(ratio**2 / samples)))
 
@@ -75,7 +75,7 @@ class _Noise:
 class _Peak:
     run: int
     sample: int
-    unit: int
+    channel: int
     scale: int
     height: float  #: noise sizes
 
@@ -103,18 +103,21 @@ def detect(time_s: Floats, motion_px: Floats, std_px: Floats, names: tuple[str, 
     Returns:
         Events by onset. `confidence` is the probability that a minute of noise has no peak as high as this.
     """
-    runs = list(_runs(time_s, motion_px, std_px, valid))
-    if not runs or not names:
+    members = _channels(names)
+    motion, std = (np.column_stack([x[:, units].mean(1) for units in members]) for x in (motion_px, std_px))
+    runs = list(_runs(time_s, motion, std, valid))
+    if not runs:
         return ()
     smooth = [_smoothed(run) for run in runs]
-    threshold = _threshold(len(names), runs[0].step)
-    kinds = [_kind(name) for name in names]
+    threshold = _threshold(len(members), runs[0].step)
+    kinds = [_kind(names[units[0]]) for units in members]
     found: list[_Found] = []
     noise = _measured(smooth, [_quiet(run) for run in runs], runs)
     for _ in range(_ROUNDS):
         peaks = list(_peaks(runs, smooth, noise, threshold))
-        found = [event for kind in sorted(set(kinds)) for event in _grouped(peaks, runs, noise, kinds, kind)]
-        noise = _measured(smooth, _outside(runs, found, len(names)), runs)
+        parts = [[peak for peak in peaks if kinds[peak.channel] == kind] for kind in sorted(set(kinds))]
+        found = [event for part in parts for event in _grouped(part, runs, noise, members)]
+        noise = _measured(smooth, _outside(runs, found, members), runs)
     events = [_event(item, runs[item.run], noise, names, kinds, time_s) for item in found]
     return tuple(sorted(filter(_lasting, events), key=lambda event: event.onset_s))
 
@@ -129,6 +132,16 @@ def _kind(name: str) -> str:
     return "gaze" if name.startswith(("eyeLook", "eye_")) else "expression"
 
 
+def _channels(names: tuple[str, ...]) -> list[tuple[int, ...]]:
+    """Every unit, then every left unit with its right one: most expressions move both, and their mean is less noisy."""
+    pairs = [(i, names.index(name[:-4] + "Right")) for i, name in enumerate(names) if _is_left(name, names)]
+    return [*((i,) for i in range(len(names))), *pairs]
+
+
+def _is_left(name: str, names: tuple[str, ...]) -> bool:
+    return name.endswith("Left") and name[:-4] + "Right" in names
+
+
 def _runs(time_s: Floats, motion: Floats, std: Floats, valid: Ints) -> Iterator[_Run]:
     """Stretches of at least three measured frames, interpolated to their median frame time."""
     good = (np.asarray(valid) <= BRIDGED) & np.isfinite(motion).all(1) & np.isfinite(std).all(1)
@@ -141,31 +154,31 @@ def _runs(time_s: Floats, motion: Floats, std: Floats, valid: Ints) -> Iterator[
         even = here[0] + step * np.arange(round((here[-1] - here[0]) / step) + 1)
         px, sigma = (np.column_stack([np.interp(even, here, row) for row in x[start:stop].T]) for x in (motion, std))
         sigma = np.maximum(sigma, 1e-9)
-        yield _Run(even, step, px / sigma, px, sigma)
+        yield _Run(even, step, px, sigma, px / np.median(sigma, axis=0))
 
 
 def _smoothed(run: _Run) -> Array:
-    """(scales, n, E): zeros beyond the ends, so that an end is never noisier than the middle."""
+    """(scales, n, C): zeros beyond the ends, so that an end is never noisier than the middle."""
     return np.stack([gaussian_filter1d(run.z, scale / run.step, axis=0, mode="constant") for scale in SCALES])
 
 
 def _rate(u: float, scale: float, step: float) -> float:
-    """Crossings of +-u a second, of one unit's noise at one scale: an upper bound."""
+    """Crossings of +-u a second, of one channel's noise at one scale: an upper bound."""
     rice = np.exp(-u * u / 2) / (2 * np.pi * np.sqrt(2) * scale)
     return float(2 * min(rice, ndtr(-u) / step))
 
 
-def _alarms(u: float, units: int, step: float) -> float:
+def _alarms(u: float, channels: int, step: float) -> float:
     """False alarms a minute above u."""
-    return 60 * units * sum(_rate(u, scale, step) for scale in SCALES)
+    return 60 * channels * sum(_rate(u, scale, step) for scale in SCALES)
 
 
-def _threshold(units: int, step: float) -> float:
-    return float(brentq(lambda u: _alarms(u, units, step) - FALSE_ALARMS_PER_MINUTE, 0.0, 20.0))
+def _threshold(channels: int, step: float) -> float:
+    return float(brentq(lambda u: _alarms(u, channels, step) - FALSE_ALARMS_PER_MINUTE, 0.0, 20.0))
 
 
 def _quiet(run: _Run) -> NDArray[np.bool_]:
-    """(n, E) two fifths of the frames, those with the least energy: an event may fill most of a clip."""
+    """(n, C) two fifths of the frames, those with the least energy: an event may fill most of a clip."""
     energy = (gaussian_filter1d(run.z, SCALES[-1] / run.step, axis=0, mode="nearest") ** 2).sum(1)
     return np.repeat((energy <= np.quantile(energy, 0.4))[:, None], run.z.shape[1], axis=1)
 
@@ -189,7 +202,7 @@ def _measured(smooth: list[Array], outside: list[NDArray[np.bool_]], runs: list[
 
 
 def _own_scale(noise: Array, step: float) -> float:
-    """Seconds of the Gaussian that would give white noise the correlation between frames that this noise (n, E) has."""
+    """Seconds of the Gaussian that would give white noise the correlation between frames that this noise (n, C) has."""
     correlation = float((noise[1:] * noise[:-1]).sum() / max((noise**2).sum(), 1e-12))
     return step / (2 * np.sqrt(-np.log(min(correlation, 0.999)))) if correlation > 0 else 0.0
 
@@ -199,38 +212,45 @@ def _white(step: float) -> Array:
     return np.array([min(np.sqrt(step / (2 * np.sqrt(np.pi) * scale)), 1.0) for scale in SCALES])
 
 
-def _outside(runs: list[_Run], found: list[_Found], units: int) -> list[NDArray[np.bool_]]:
-    """(n, E) per run: where a unit takes no part in an event."""
-    keep = [np.ones((len(run.time), units), bool) for run in runs]
+def _outside(runs: list[_Run], found: list[_Found], members: list[tuple[int, ...]]) -> list[NDArray[np.bool_]]:
+    """(n, C) per run: where a channel takes no part in an event."""
+    keep = [np.ones(run.z.shape, bool) for run in runs]
     for event in found:
-        keep[event.run][event.onset : event.offset + 1, list(event.units)] = False
+        moved = [channel for channel, units in enumerate(members) if set(units) & set(event.units)]
+        keep[event.run][event.onset : event.offset + 1, moved] = False
     return keep
 
 
 def _peaks(runs: list[_Run], smooth: list[Array], noise: _Noise, threshold: float) -> Iterator[_Peak]:
-    """Tops of every unit at every scale above the threshold."""
+    """Tops of every channel at every scale above the threshold."""
     for number, run in enumerate(runs):
         for scale, values in enumerate(smooth[number]):
             heights = noise.heights(values, scale)
-            for unit in np.flatnonzero(heights.max(0) > threshold):
-                column = np.r_[0.0, heights[:, unit], 0.0]
+            sizes = np.abs(_sizes(run, noise))
+            for channel in np.flatnonzero(heights.max(0) > threshold):
+                column = np.r_[0.0, heights[:, channel], 0.0]
                 tops, _ = find_peaks(column, height=threshold, prominence=_VALLEY)
                 for top in tops - 1:
-                    if abs(run.motion[top, unit] - noise.baseline[unit] * run.std[top, unit]) > 2 * run.std[top, unit]:
-                        yield _Peak(number, int(top), int(unit), scale, float(heights[top, unit]))
+                    if sizes[top, channel] > 2 * run.std[top, channel]:
+                        yield _Peak(number, int(top), int(channel), scale, float(heights[top, channel]))
 
 
-def _grouped(peaks: list[_Peak], runs: list[_Run], noise: _Noise, kinds: list[str], kind: str) -> Iterator[_Found]:
-    """Events of one kind, strongest first; each takes the peaks that lie within it."""
-    left = sorted((peak for peak in peaks if kinds[peak.unit] == kind), key=lambda peak: -peak.height)
+def _sizes(run: _Run, noise: _Noise) -> Array:
+    """(n, C) px above the baseline."""
+    return np.asarray((run.z - noise.baseline) * np.median(run.std, axis=0))
+
+
+def _grouped(peaks: list[_Peak], runs: list[_Run], noise: _Noise, members: list[tuple[int, ...]]) -> Iterator[_Found]:
+    """Events of the peaks of one kind, strongest first; each takes the peaks that lie within it."""
+    left = sorted(peaks, key=lambda peak: -peak.height)
     while left:
         seed = left[0]
         run = runs[seed.run]
-        onset, apex, offset = _course(run, noise, seed.sample, (seed.unit,))
+        onset, apex, offset = _course(run, noise, seed.sample, members[seed.channel])
         inside = [peak for peak in left if peak.run == seed.run and onset <= peak.sample <= offset]
-        units = tuple(sorted({peak.unit for peak in inside} | {seed.unit}))
+        units = tuple(sorted({unit for peak in [*inside, seed] for unit in members[peak.channel]}))
         onset, apex, offset = _course(run, noise, apex, units)
-        reach = [SCALES[peak.scale] / run.step * (peak.unit in units) for peak in left]
+        reach = [SCALES[peak.scale] / run.step * bool(set(members[peak.channel]) & set(units)) for peak in left]
         left = [
             peak
             for peak, more in zip(left, reach, strict=True)
@@ -314,7 +334,7 @@ def _edge(falling: Array, noise_size: float) -> int:
 def _event(found: _Found, run: _Run, noise: _Noise, names: Any, kinds: list[str], time_s: Floats) -> Event:
     onset, apex, offset = (float(_nearest(time_s, run.time[i])) for i in (found.onset, found.apex, found.offset))
     units = np.array(found.units)
-    size = run.motion[found.apex, units] - noise.baseline[units] * run.std[found.apex, units]
+    size = _sizes(run, noise)[found.apex, units]
     order = np.argsort(-np.abs(size))
     strongest = order[0]
     kind = kinds[units[0]]
@@ -328,7 +348,7 @@ def _event(found: _Found, run: _Run, noise: _Noise, names: Any, kinds: list[str]
         units=tuple(names[unit] for unit in units[order]),
         peak_px=float(abs(size[strongest])),
         peak_std_px=float(run.std[found.apex, units[strongest]]),
-        confidence=float(np.exp(-_alarms(found.height, len(names), run.step))),
+        confidence=float(np.exp(-_alarms(found.height, len(kinds), run.step))),
     )
 
 
