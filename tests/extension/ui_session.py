@@ -83,10 +83,7 @@ def press_button() -> Steps:
 
 
 def look_at_first_event() -> Steps:
-    """Make the timeline higher, for its markers, and click on the first line of the list."""
-    timeline = next(area for area in bpy.context.screen.areas if area.type == "DOPESHEET_EDITOR")
-    bpy.ops.screen.area_move(x=timeline.x + 50, y=timeline.y + timeline.height, delta=70)
-    yield 1.0
+    """Click on the first line of the list."""
     before = bpy.context.scene.frame_current
     yield from click(0.3, EVENT_ROW)
     yield 1.0
