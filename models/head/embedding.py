@@ -3,8 +3,7 @@
 
 Done for several people in several views: what the tracker puts on one place of the surface, whoever is drawn, stays at
 its median place; landmarks that wander (the outline of a turning face) are left out. Where closed lips touch, a
-hair's breadth decides between upper and lower: the inner edge of the lips is found on open mouths, and places are
-compared on one.
+hair's breadth decides between upper and lower: open mouths tell which lip it is.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ COUNT = 478
 IRIS = np.arange(468, 478)  # these belong to the eyeballs
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 OPEN = 0.15  # rad, of the jaw
+LIP_REACH = 6.0e-3  # m: on an open mouth the other lip is further away than that
 SEEN_THROUGH = ("lashes", "cornea")
 EYEBALL = ("eye", "iris", "pupil")
 SIZE = 512  # px
@@ -58,9 +58,7 @@ def embed(head: HeadModel, landmarks: Landmarks) -> tuple[Ints, Ints, Array]:
                 seen = _places(head, shape, turn, jaw, landmarks)
                 found.append(np.full((COUNT, 3), np.nan) if seen is None else seen)
     closed, opened = (np.stack(found) for found in places.values())
-    lips = opened[:, INNER_LIPS]
-    closed[:, INNER_LIPS] = np.where(np.isfinite(lips), lips, closed[:, INNER_LIPS])
-    return _settle(head, closed)
+    return _settle(head, closed, opened)
 
 
 def _jaw(head: HeadModel, vertices: Array, joints: Array, angle: float) -> Array:
@@ -69,7 +67,7 @@ def _jaw(head: HeadModel, vertices: Array, joints: Array, angle: float) -> Array
 
 
 def _places(head: HeadModel, shape: Array, turn: Array, jaw: float, landmarks: Landmarks) -> Array | None:
-    """Where the landmarks of one picture lie on the mean adult with open mouth, (478, 3); NaN where the ray misses."""
+    """Where the landmarks of one picture lie on the mean adult with that jaw, (478, 3); NaN where the ray misses."""
     face = _jaw(head, head.neutral(shape), head.joints(shape), jaw)
     middle = face[head.face_mask].mean(0)
     vertices = (face - middle) @ rotation_matrix(np.array([turn[0], turn[1], 0.0])).T @ FLIP + [0, 0, DISTANCE]
@@ -84,7 +82,7 @@ def _places(head: HeadModel, shape: Array, turn: Array, jaw: float, landmarks: L
     )
     triangle, weight = cast(vertices, head.faces, image, points, ~np.isin(names, SEEN_THROUGH))
     triangle[IRIS], weight[IRIS] = cast(vertices, head.faces, image, points[IRIS], np.isin(names, EYEBALL))
-    canonical = _jaw(head, head.template, head.joint_template, OPEN)
+    canonical = _jaw(head, head.template, head.joint_template, jaw)
     out: Array = np.einsum("nk,nkc->nc", weight, canonical[head.faces[triangle]])
     out[triangle < 0] = np.nan
     beside = (triangle >= 0) & (names[triangle] != "skin")  # just off the edge of a lid or lip
@@ -152,21 +150,23 @@ def _cross(a: Array, b: Array) -> Array:
     return np.asarray(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0])
 
 
-def _settle(head: HeadModel, places: Array) -> tuple[Ints, Ints, Array]:
+def _settle(head: HeadModel, closed: Array, opened: Array) -> tuple[Ints, Ints, Array]:
     """Median places (P, 478, 3) put on the surface: on the skin, or on the eyeball for the irises."""
-    found = np.isfinite(places[..., 0])
-    usable = found.mean(0) >= ENOUGH
+    usable = np.isfinite(closed[..., 0]).mean(0) >= ENOUGH
     middle = np.zeros((COUNT, 3))
-    middle[usable] = np.nanmedian(places[:, usable], 0)
+    middle[usable] = np.nanmedian(closed[:, usable], 0)
     wander = np.full(COUNT, np.inf)
-    wander[usable] = np.nanmedian(np.linalg.norm(places[:, usable] - middle[usable], axis=-1), 0)
+    wander[usable] = np.nanmedian(np.linalg.norm(closed[:, usable] - middle[usable], axis=-1), 0)
     kept = np.flatnonzero(wander < WANDERING)
     names = np.array(head.part_names)[head.face_part]
-    canonical = _jaw(head, head.template, head.joint_template, OPEN)
-    triangle, weight = np.zeros(len(kept), np.int32), np.zeros((len(kept), 3))
-    for iris, parts in ((False, ("skin",)), (True, EYEBALL)):
-        mine = np.isin(kept, IRIS) == iris
-        allowed = np.flatnonzero(np.isin(names, parts))
-        local, weight[mine] = closest_points(middle[kept[mine]], canonical[head.faces[allowed]])
-        triangle[mine] = allowed[local]
-    return kept.astype(np.int32), triangle, weight
+    triangle, weight = np.zeros(COUNT, np.int32), np.zeros((COUNT, 3))
+    centre = _jaw(head, head.template, head.joint_template, OPEN)[head.faces].mean(1)
+    for index in kept:
+        allowed = np.isin(names, EYEBALL) if index in IRIS else names == "skin"
+        if index in INNER_LIPS and np.isfinite(opened[:, index]).any():
+            lip = np.linalg.norm(centre - np.nanmedian(opened[:, index], 0), axis=1) < LIP_REACH
+            allowed &= lip if lip.any() else True
+        chosen = np.flatnonzero(allowed)
+        local, weight[[index]] = closest_points(middle[[index]], head.template[head.faces[chosen]])
+        triangle[index] = chosen[local[0]]
+    return kept.astype(np.int32), triangle[kept], weight[kept]

@@ -31,8 +31,8 @@ OPPOSITES = {
 #: Not adult; or a move of the whole head or neck, which is pose.
 LEFT_OUT = ("-baby", "-child", "head-trans", "neck-trans")
 
-DETAIL_SIGMA = 0.33  # of a target's full strength, which is an extreme
-SIDE_SIGMA = 0.1  # difference of the two sides of a face
+DETAIL_SIGMA = 0.26  # of a target's full strength, which is an extreme
+SIDE_SIGMA = 0.08  # difference of the two sides of a face
 SEED = 20201106
 
 

@@ -8,6 +8,7 @@ import pytest
 from microface.models.assets import FOLDER
 from microface.models.head.portrait import part_colours, portrait
 from microface.models.head.raster import project, rasterise
+from microface.models.head.sheet import CELLS, contact_sheet
 from microface.models.head.units import BOUND_BY_JAW, JOINT_OWNED, NEVER_SOLVED, UNIT_NAMES, mirrored
 
 MM = 1e-3
@@ -227,6 +228,11 @@ def test_landmarks_lie_where_their_names_say(generic):
     for left, right in ((263, 33), (362, 133), (61, 291), (105, 334)):
         np.testing.assert_allclose(place[left] * [-1, 1, 1], place[right], atol=5 * MM)
     np.testing.assert_allclose(place[13], place[14], atol=3 * MM)  # the lips are closed
+    opened = dict(
+        zip(generic.landmark_index.tolist(), generic.landmark_points(_posed(generic, jaw=(0.2, 0, 0))), strict=True)
+    )
+    for upper, lower in ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402)):  # each on its own lip
+        assert opened[upper][1] - opened[lower][1] > 5 * MM
     for index, joint in ((473, "eye_left"), (468, "eye_right")):
         centre = generic.joint_template[generic.joint_names.index(joint)]
         assert np.linalg.norm(place[index][:2] - centre[:2]) < 3 * MM and place[index][2] > centre[2] + 10 * MM
@@ -247,3 +253,10 @@ def test_a_portrait_has_the_colours_of_its_parts(generic):
     assert picture[y, x].max() < 60  # the pupil
     assert picture[y + 60, x].argmax() == 0  # the cheek
     np.testing.assert_array_equal(picture[2, 2], [70, 70, 70])
+
+
+def test_the_picture_in_the_docs_can_be_drawn_again(generic):
+    sheet = contact_sheet(generic)
+    cells = sheet.reshape(3, 400, 5, 320, 3).swapaxes(1, 2).reshape(15, -1)
+    assert len(CELLS) == 15
+    assert len({cell.tobytes() for cell in cells}) == 15
