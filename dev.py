@@ -102,7 +102,13 @@ def ready() -> Path:
 
 
 def call(python: Path, *arguments: str) -> int:
-    return subprocess.run([str(python), "-I", *arguments], check=False).returncode
+    """Run an environment's Python and return its exit status. Ctrl-C is its to hear: it cancels and tidies up."""
+    with subprocess.Popen([str(python), "-I", *arguments]) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
 
 
 VERBS = {"demo": demo, "test": test, "build": build, "run": run}
