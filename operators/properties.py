@@ -17,6 +17,12 @@ from bpy.props import (
 ADDON = __package__.rpartition(".")[0]
 
 
+def _forget_error(_settings: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    """The panel's error is about the video that was chosen before."""
+    state = job(context)
+    state.error = state.remedy = ""
+
+
 class MICROFACE_PG_settings(bpy.types.PropertyGroup):
     """What to reconstruct; saved with the file."""
 
@@ -25,6 +31,7 @@ class MICROFACE_PG_settings(bpy.types.PropertyGroup):
         description="Video file of a face, or folder of numbered images",
         subtype="FILE_PATH",
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},
+        update=_forget_error,
     )
     head: StringProperty(
         name="Head",

@@ -147,6 +147,8 @@ def test_missing_file_becomes_one_error_in_words(addon: ModuleType, tmp_path: Pa
     assert not state.running
     assert not job.running()
     assert [path.name for path in tmp_path.iterdir()] == ["scene.blend"]
+    properties.settings(bpy.context).source = "another.mp4"
+    assert state.error == ""
 
 
 def test_reconstruction_builds_the_scene(addon: ModuleType, built: None, clip: Path, tmp_path: Path) -> None:

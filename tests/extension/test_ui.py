@@ -27,7 +27,9 @@ def session(extension_zip: Path, clip: Path) -> Iterator[Path]:
     launcher = os.environ.get("MICROFACE_BLENDER_WINDOW")
     if not launcher:
         pytest.skip("no Blender with a window: MICROFACE_BLENDER_WINDOW is not set")
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # seen by both sides, also from a chroot
+    with tempfile.TemporaryDirectory(
+        prefix="microface_", dir="/tmp"
+    ) as folder:  # seen by both sides, also from a chroot
         footage = Path(os.environ.get("MICROFACE_UI_CLIP", clip))
         shutil.copy(footage, folder)
         script = Path(folder, "session.py")

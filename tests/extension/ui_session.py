@@ -94,6 +94,10 @@ def steps() -> Steps:
     yield 0.5
     yield from open_tab()
     yield from request("shot", "empty")
+    bpy.context.scene.microface.source = CLIP
+    yield from open_tab()
+    yield from request("shot", "before")
+
     bpy.context.scene.microface.source = str(OUT / "gone.mp4")
     yield from click(0.5, BUTTON_ROW)
     yield from wait("the error", lambda: state().error, 20)
@@ -101,9 +105,6 @@ def steps() -> Steps:
     yield from request("shot", "error")
     yield from click(0.5, EMPTY_ROW)  # the error also pops up at the mouse, until the mouse leaves
     bpy.context.scene.microface.source = CLIP
-    yield from open_tab()
-    yield from request("shot", "before")
-
     yield from press_button()
     yield from wait("progress", lambda: state().fraction > 0, 60)
     yield from click(RIGHT_END, PROGRESS_ROW)
