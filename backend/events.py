@@ -6,7 +6,7 @@ The rule, with a stated false-alarm rate of at most one a minute:
 1. Each unit's motion, and the mean of each left unit and its right one, is divided by its usual standard deviation and
    smoothed by Gaussians of `SCALES`: short events show at the first, weak long ones at the last.
 2. What is not an event is noise. Its mean and its size are measured on the clip itself, for each and at each scale,
-   starting from the quietest two fifths of the frames and then outside the events found so far. So noise that is
+   starting from the quietest three tenths of the frames and then outside the events found so far. So noise that is
    larger or slower than claimed, from compression or a drifting pose, raises the bar.
 3. A peak counts above `u` times that noise, where Gaussian noise in all of them together would cross +-u
    `FALSE_ALARMS_PER_MINUTE` times. Noise through a Gaussian of s seconds crosses at most
@@ -54,7 +54,8 @@ class _Run:
     step: float  #: s
     motion: Array  #: (n, C) px
     std: Array  #: (n, C) px
-    z: Array  #: (n, C) motion in sizes of its usual claimed noise: a size that changed in time would bend the course
+    usual: Array  #: (C,) px: the claimed noise at rest; solvers claim more where there is motion
+    z: Array  #: (n, C) motion / usual
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,8 @@ def _runs(time_s: Floats, motion: Floats, std: Floats, valid: Ints) -> Iterator[
         even = here[0] + step * np.arange(round((here[-1] - here[0]) / step) + 1)
         px, sigma = (np.column_stack([np.interp(even, here, row) for row in x[start:stop].T]) for x in (motion, std))
         sigma = np.maximum(sigma, 1e-9)
-        yield _Run(even, step, px, sigma, px / np.median(sigma, axis=0))
+        usual = np.quantile(sigma, 0.2, axis=0)
+        yield _Run(even, step, px, sigma, usual, px / usual)
 
 
 def _smoothed(run: _Run) -> Array:
@@ -178,9 +180,9 @@ def _threshold(channels: int, step: float) -> float:
 
 
 def _quiet(run: _Run) -> NDArray[np.bool_]:
-    """(n, C) two fifths of the frames, those with the least energy: an event may fill most of a clip."""
+    """(n, C) the three tenths of the frames with the least energy: an event may fill most of a clip."""
     energy = (gaussian_filter1d(run.z, SCALES[-1] / run.step, axis=0, mode="nearest") ** 2).sum(1)
-    return np.repeat((energy <= np.quantile(energy, 0.4))[:, None], run.z.shape[1], axis=1)
+    return np.repeat((energy <= np.quantile(energy, 0.3))[:, None], run.z.shape[1], axis=1)
 
 
 def _measured(smooth: list[Array], outside: list[NDArray[np.bool_]], runs: list[_Run]) -> _Noise:
@@ -237,7 +239,7 @@ def _peaks(runs: list[_Run], smooth: list[Array], noise: _Noise, threshold: floa
 
 def _sizes(run: _Run, noise: _Noise) -> Array:
     """(n, C) px above the baseline."""
-    return np.asarray((run.z - noise.baseline) * np.median(run.std, axis=0))
+    return np.asarray((run.z - noise.baseline) * run.usual)
 
 
 def _grouped(peaks: list[_Peak], runs: list[_Run], noise: _Noise, members: list[tuple[int, ...]]) -> Iterator[_Found]:
@@ -319,16 +321,24 @@ def _parabola_top(raw: Array, course: Array, top: int, noise_size: float) -> int
 
 
 def _edge(falling: Array, noise_size: float) -> int:
-    """Samples from the apex (first) to the edge, or to the valley before the course rises to another top."""
-    valley = 0
-    for sample, value in enumerate(falling):
-        if value <= max(EDGE * falling[0], noise_size):
-            return sample
-        if value < falling[valley]:
-            valley = sample
-        elif value > max(2 * falling[valley], falling[valley] + _VALLEY * noise_size):
-            return valley
-    return len(falling) - 1
+    """Samples from the apex (first) to where the course has fallen to the edge.
+
+    Where it stops falling before, on a slow drift, the edge is measured from there; where it hardly falls, as in a
+    smile that stays, the event lasts to the end.
+    """
+    last = _valley(falling, noise_size)
+    floor = float(falling[: last + 1].min())
+    floor = floor if 0 < floor < falling[0] / 2 else 0.0
+    level = max(floor + EDGE * (falling[0] - floor), noise_size)
+    below = np.flatnonzero(falling[: last + 1] <= level)
+    return int(below[0]) if len(below) else last
+
+
+def _valley(falling: Array, noise_size: float) -> int:
+    """The lowest sample before the course rises to another top, or the last one."""
+    lowest = np.minimum.accumulate(falling)
+    rising = np.flatnonzero(falling > np.maximum(2 * lowest, lowest + _VALLEY * noise_size))
+    return int(np.argmin(falling[: rising[0]])) if len(rising) else len(falling) - 1
 
 
 def _event(found: _Found, run: _Run, noise: _Noise, names: Any, kinds: list[str], time_s: Floats) -> Event:

@@ -169,6 +169,31 @@ def test_a_variable_rate_clip_has_events_at_its_own_times() -> None:
     assert event.apex_s == pytest.approx(2.1, abs=0.02)
 
 
+def test_a_clip_that_is_mostly_event() -> None:
+    """A third of rest is enough, and a solver that claims more noise where there is more motion does not hide it."""
+    time = np.arange(72) / 30
+    smile = 1 / (1 + np.exp(-(time - 0.8) / 0.06))
+    motion = noise(len(time), 30, 11)
+    motion[:, SMILE] += 3 * smile
+    std = np.full_like(motion, STD)
+    std[:, SMILE] += 0.8 * smile
+    (event,) = detect(time, motion, std, NAMES, np.zeros(len(time)))
+    assert event.kind == "macro" and event.units == ("unit1",)
+    assert event.onset_s == pytest.approx(0.8 + 0.06 * np.log(0.1 / 0.9), abs=0.07)
+    assert event.offset_s == pytest.approx(time[-1])
+
+
+def test_a_slow_drift_does_not_stretch_an_event() -> None:
+    """The rest before the event is 0.2 px above the rest after it, where the baseline is."""
+    time = np.arange(200) / 200
+    motion = noise(len(time), 200, 12)
+    motion[:, SMILE] += bump(time, 0.3, 0.4, 0.5) + 0.2 * (1 - np.clip((time - 0.4) / 0.1, 0, 1))
+    event = next(event for event in found(time, motion) if event.apex_s > 0.3)
+    assert event.onset_s == pytest.approx(0.32, abs=0.03)
+    assert event.apex_s == pytest.approx(0.4, abs=0.015)
+    assert event.offset_s == pytest.approx(0.48, abs=0.03)
+
+
 def test_what_is_below_its_own_deviation_is_no_event() -> None:
     """The course is clean, but the solver says that it hardly knows this unit."""
     time = np.arange(400) / 100
