@@ -51,7 +51,14 @@ def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: thre
         write_preview(options.preview, clip, take, head, progress=_part(progress, preview, 1))
     written = "\n".join(f"wrote {path}" for path in outputs.values())
     paths = {name: str(path) for name, path in outputs.items()}
-    return {"take": paths.pop("out"), **paths, "events": event_rows(take), "text": f"{event_table(take)}\n{written}"}
+    return {
+        "source": str(options.source),
+        "head": options.head,
+        "take": paths.pop("out"),
+        **paths,
+        "events": event_rows(take),
+        "text": f"{event_table(take)}\n{written}",
+    }
 
 
 def settings_of(options: argparse.Namespace) -> Settings:

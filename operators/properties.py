@@ -49,6 +49,15 @@ class MICROFACE_PG_settings(bpy.types.PropertyGroup):
     use_neutral: BoolProperty(name="Neutral Frames", description="Say where the face is neutral")
     neutral_start: IntProperty(name="Start", description="First neutral frame of the video, from 0", min=0)
     neutral_end: IntProperty(name="End", description="The frame after the last neutral one", min=1, default=20)
+    rate: EnumProperty(
+        name="Frame Rate",
+        description="How fast the scene runs; keys always lie at the footage's own times",
+        items=(
+            ("auto", "Automatic", "The footage's in an empty scene, else the scene's"),
+            ("scene", "Scene's", "Leave the scene as it is: keys lie on fractional frames"),
+            ("footage", "Footage's", "Let the scene run at the footage's rate"),
+        ),
+    )
     use_fov: BoolProperty(name="Field of View", description="Set the camera's angle, instead of having it estimated")
     fov: FloatProperty(
         name="Angle",
@@ -77,7 +86,6 @@ class MICROFACE_PG_job(bpy.types.PropertyGroup):
     error: StringProperty()
     remedy: StringProperty()
     take: StringProperty()
-    summary: StringProperty()
     events: CollectionProperty(type=MICROFACE_PG_event)
 
 

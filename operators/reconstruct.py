@@ -45,10 +45,10 @@ class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
         from ..backend.take import read_take
         from .scene.build import build_scene
 
-        choice = properties.settings(context)
-        take = read_take(Path(result["take"]))
-        head = load_head(bpy.path.abspath(choice.head) or "generic")
-        build_scene(context, take, head, clip_path=Path(bpy.path.abspath(choice.source)))
+        # source and head as they were when the job began: the fields may have changed since
+        take, head = read_take(Path(result["take"])), load_head(result["head"])
+        rate = properties.settings(context).rate
+        build_scene(context, take, head, clip_path=Path(result["source"]), rate=None if rate == "auto" else rate)
         look_through_camera(context)
         show_result(context, result)
         self.report({"INFO"}, f"{len(take.time_s)} frames, {len(take.events)} events: {result['take']}")

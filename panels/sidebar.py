@@ -27,7 +27,9 @@ class MICROFACE_PT_reconstruct(_Tab, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the main job."""
         layout, state = self.layout, properties.job(context)
-        layout.prop(properties.settings(context), "source", text="", placeholder="Video of a face")
+        row = layout.row()
+        row.enabled = not state.running
+        row.prop(properties.settings(context), "source", text="", placeholder="Video of a face")
         if state.running:
             row = layout.row(align=True)
             row.progress(factor=state.fraction, text=f"{state.stage}  {state.time_left}", type="BAR")
@@ -47,7 +49,7 @@ class MICROFACE_PT_options(_Tab, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw head, face, range, neutral span and angle."""
+        """Draw head, face, range, neutral span, angle and frame rate."""
         choice = properties.settings(context)
         layout = self.layout
         layout.use_property_split = True
@@ -55,9 +57,10 @@ class MICROFACE_PT_options(_Tab, bpy.types.Panel):
         layout.enabled = not properties.job(context).running
         layout.prop(choice, "head", placeholder="Generic")
         layout.prop(choice, "face", placeholder="Largest")
-        for what, parts in (("range", ("start", "end")), ("neutral", ("start", "end"))):
-            _optional(layout, choice, f"use_{what}", [f"{what}_{part}" for part in parts])
+        _optional(layout, choice, "use_range", ["range_start", "range_end"])
+        _optional(layout, choice, "use_neutral", ["neutral_start", "neutral_end"])
         _optional(layout, choice, "use_fov", ["fov"])
+        layout.prop(choice, "rate")
 
 
 class MICROFACE_PT_result(_Tab, bpy.types.Panel):

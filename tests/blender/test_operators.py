@@ -164,6 +164,19 @@ def test_reconstruction_builds_the_scene(addon: ModuleType, built: None, clip: P
     assert not job.running()
 
 
+def test_user_chooses_the_frame_rate(addon: ModuleType, built: None, clip: Path, tmp_path: Path) -> None:
+    """In an empty scene it is the footage's; here the scene's is asked for, and keys lie on its fractional frames."""
+    choose(clip, tmp_path)
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = 60, 1.0
+    properties.settings(bpy.context).rate = "scene"
+    bpy.ops.microface.reconstruct()
+    assert (scene.render.fps, scene.render.fps_base) == (60, 1.0)
+    head = next(item for item in bpy.data.objects if item.type == "MESH" and item.data.shape_keys)
+    start, end = head.data.shape_keys.animation_data.action.frame_range
+    assert end - start == pytest.approx(7 / 25 * 60, abs=0.01)  # 8 frames of 25 a second
+
+
 def test_killed_worker_is_reported_and_leaves_no_file(
     addon: ModuleType, built: None, clip: Path, tmp_path: Path
 ) -> None:

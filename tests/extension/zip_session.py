@@ -6,7 +6,6 @@ python zip_session.py ZIP CLIP        with BLENDER_USER_RESOURCES set to an empt
 
 import json
 import sys
-import time
 
 import bpy
 
@@ -42,13 +41,11 @@ def look() -> dict[str, object]:
 
 def main(archive: str, clip: str) -> dict[str, object]:
     bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=False)
-    start = time.perf_counter()
     bpy.ops.preferences.addon_enable(module=NAME)
-    enabled = time.perf_counter()
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False)
     bpy.context.scene.microface.source = clip
     outcome = bpy.ops.microface.reconstruct()
-    seen = {"outcome": sorted(outcome), "enable_s": enabled - start, **look()}
+    seen = {"outcome": sorted(outcome), **look()}
     bpy.ops.preferences.addon_disable(module=NAME)
     modules = [name for name in leftovers() if not name.startswith(NAME)]
     return {**seen, "leftovers": modules}
