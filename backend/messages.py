@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any, TextIO
@@ -51,8 +52,9 @@ def error_message(error: MicrofaceError | OSError | MemoryError) -> Message:
 def _of_system(error: OSError | MemoryError) -> MicrofaceError:
     if isinstance(error, MemoryError):
         return MicrofaceError("no_memory", "Not enough memory.", "Close other programs, or take fewer frames.")
-    where = error.filename or "a file"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    where = error.filename or f"a file in {tempfile.gettempdir()}"
+    short_write = error.errno is None and "requested and" in str(error)  # how numpy says that a disk is full
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or short_write:
         return MicrofaceError("disk_full", f"No room left to write {where}.", "Free some space or choose another disk.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return MicrofaceError("not_permitted", f"{where} may not be used.", "Choose a folder you may read and write.")

@@ -124,6 +124,22 @@ def test_read_only_folder_is_named(tmp_path: Path) -> None:
     assert "take.npz cannot be written" in done.stderr
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of a file")
+def test_full_disk_is_said_in_words_and_leaves_no_file(clip: Path, tmp_path: Path) -> None:
+    """A limit of 20 kB on every file stands for the disk: the take is larger."""
+    import resource
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    command = [*PREFIX, "reconstruct", str(clip), "--out", str(tmp_path / "take.npz"), "--range", "0:8"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, preexec_fn=limit)
+    assert done.returncode == 1
+    assert "No room left" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("how", [say_cancel, hang_up, interrupt])
 def test_stopped_worker_says_so_and_leaves_no_file(
     clip: Path, tmp_path: Path, how: Callable[[subprocess.Popen[str]], None]
