@@ -2,6 +2,7 @@
 """The main button: from the video on the scene to an animated head in it."""
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -129,4 +130,5 @@ def show_result(context: bpy.types.Context, result: Message) -> None:
         item = state.events.add()
         item.name = f"{row['kind']}  {row['apex_s']:.2f} s  {row['peak_px']:.1f} px"
         item.apex_s = row["apex_s"]
-        item.unit = row["units"].partition(" ")[0]  # the strongest
+        strongest = row["units"].partition(" ")[0]
+        item.unit = re.sub("(Left|Right)$", lambda side: f" {side[0][0]}", strongest)  # the sidebar is narrow
