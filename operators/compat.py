@@ -14,7 +14,7 @@ def channelbag(action: bpy.types.Action, slot: bpy.types.ActionSlot) -> bpy.type
     return strip.channelbag(slot, ensure=True)
 
 
-def shader_nodes(tree_owner: bpy.types.Material | bpy.types.World) -> bpy.types.bpy_prop_collection:
+def shader_nodes(tree_owner: bpy.types.Material | bpy.types.World) -> bpy.types.Nodes:
     """Nodes of a new material or world; before 5.0 they had to be switched on, since then that is deprecated."""
     if bpy.app.version < (5, 0, 0):
         tree_owner.use_nodes = True

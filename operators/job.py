@@ -77,7 +77,7 @@ class Job:
         if not self._start(context):
             return {"CANCELLED"}
         _timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
-        context.window_manager.modal_handler_add(self)
+        context.window_manager.modal_handler_add(self)  # type: ignore[arg-type]  # mixed into an Operator
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:

@@ -7,7 +7,7 @@ Bezier handles would overshoot. Before a gap without a face the last pose is hel
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import bpy
 import numpy as np
@@ -19,7 +19,9 @@ from .performance import Channel, keyed_frames
 from .space import head_location
 
 Floats = NDArray[np.floating[Any]]
+Ints = NDArray[np.integer[Any]]
 Array = NDArray[np.float64]
+SlotType = Literal["KEY", "OBJECT", "CAMERA"]
 
 CONSTANT, LINEAR = 0, 1  # values of Keyframe.interpolation
 
@@ -41,7 +43,7 @@ def build_action(
     return action
 
 
-def assign(action: bpy.types.Action, datablock: bpy.types.ID, id_type: str) -> bpy.types.ActionChannelbag:
+def assign(action: bpy.types.Action, datablock: bpy.types.ID, id_type: SlotType) -> bpy.types.ActionChannelbag:
     """Let a new slot of `action` animate `datablock`. Without the explicit slot nothing would move."""
     slot = action.slots.new(id_type=id_type, name=datablock.name)
     animation = datablock.animation_data_create()
@@ -50,7 +52,9 @@ def assign(action: bpy.types.Action, datablock: bpy.types.ID, id_type: str) -> b
     return compat.channelbag(action, slot)
 
 
-def add_curve(bag: Any, path: str, index: int, frames: Floats, values: Floats, kinds: Any) -> bpy.types.FCurve:
+def add_curve(
+    bag: Any, path: str, index: int, frames: Floats | Ints, values: Floats | Ints, kinds: Any
+) -> bpy.types.FCurve:
     """An F-curve of keys at `frames` (N,) with `values` (N,); `kinds` is their interpolation, one or (N,)."""
     curve = bag.fcurves.new(path, index=index)
     points = curve.keyframe_points

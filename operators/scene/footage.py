@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import bpy
 import numpy as np
@@ -48,7 +48,7 @@ def add_footage(
     if found is None:
         return
     image, numbers = found
-    _show(scene, thing.data, take, image)
+    _show(scene, cast(bpy.types.Camera, thing.data), take, image)
     frames, offsets = picture_offsets(numbers[: len(time_s)], time_s, fps)
     bag = assign(bpy.data.actions.new(f"{thing.name} footage"), thing.data, "CAMERA")
     add_curve(bag, PATH, 0, frames, offsets, CONSTANT)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
+Ints = NDArray[np.integer[Any]]
 Array = NDArray[np.float64]
 
 FIRST_FRAME = 1
@@ -39,11 +40,11 @@ def set_rate(scene: bpy.types.Scene, fps: float) -> None:
     scene.render.fps, scene.render.fps_base = nominal_rate(fps)
 
 
-def seconds_to_frame(seconds: Floats, fps: float) -> Array:
+def seconds_to_frame(seconds: Floats | float, fps: float) -> Array:
     """Fractional scene frames of times in seconds, any shape."""
     return np.asarray(seconds, np.float64) * fps + FIRST_FRAME
 
 
-def frame_to_seconds(frame: Floats, fps: float) -> Array:
+def frame_to_seconds(frame: Floats | Ints, fps: float) -> Array:
     """Times in seconds of scene frames, any shape."""
     return (np.asarray(frame, np.float64) - FIRST_FRAME) / fps

@@ -44,7 +44,7 @@ def _light(collection: bpy.types.Collection, take: Take) -> None:
     light = bpy.data.lights.new(f"{collection.name} light", "AREA")
     light.size, light.energy = LIGHT_SIZE, LIGHT_POWER
     thing = bpy.data.objects.new(light.name, light)
-    head = STAND @ Vector(head_location(np.median(take.translation[keyed_frames(take)], axis=0)))
+    head = STAND @ Vector(tuple(head_location(np.median(take.translation[keyed_frames(take)], axis=0))))
     thing.location = head + LIGHT_ARM
     thing.rotation_euler = (-LIGHT_ARM).to_track_quat("-Z", "Y").to_euler()
     collection.objects.link(thing)
