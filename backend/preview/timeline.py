@@ -53,7 +53,7 @@ class TimeLine:
 
     def _gaps(self, take: Take) -> None:
         for index in np.flatnonzero(take.valid > BRIDGED):
-            after = min(index + 1, len(self._time) - 1)
+            after = min(int(index) + 1, len(self._time) - 1)
             low, high = self._x(float(self._time[index])), self._x(float(self._time[after]))
             self._picture[_TOP:_BOTTOM, low : high + 1] = _GAP
 

@@ -21,6 +21,7 @@ from .raster import project, rasterise
 from .rotation import rotation_matrix
 from .surface_points import closest_points
 
+Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
 Ints = NDArray[np.int32]
 
@@ -105,7 +106,7 @@ def _nearest_seen_skin(
 
 
 def cast(
-    vertices: Array, faces: Ints, image: Array, points: Array, allowed: NDArray[np.bool_]
+    vertices: Array, faces: Ints, image: Array, points: Floats, allowed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], Array]:
     """The triangle (N,) nearest to the camera under each image point, -1 for none or grazing, and weights (N, 3).
 

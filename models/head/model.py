@@ -177,7 +177,7 @@ class HeadModel:
 
 def write_head(path: Path, head: HeadModel) -> None:
     """Store a head. Floats become float32 on a fixed grid, so that equal heads give equal bytes."""
-    arrays = {f.name: np.asarray(getattr(head, f.name)) for f in fields(head) if f.name != "sha256"}
+    arrays: dict[str, Any] = {f.name: np.asarray(getattr(head, f.name)) for f in fields(head) if f.name != "sha256"}
     for name, array in arrays.items():
         if array.dtype.kind == "f":
             arrays[name] = (np.round(array.astype(np.float64) / GRID) * GRID).astype(np.float32) + np.float32(0)

@@ -72,7 +72,7 @@ def rasterise(points: Floats, faces: Ints, width: int, height: int) -> tuple[NDA
 
 
 def _boxes(
-    points: NDArray[np.float64], faces: Ints, width: int, height: int
+    points: Floats, faces: Ints, width: int, height: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Pixel boxes (first pixel (N, 2), size (N, 2)) of the faces that can be seen, and their indices (N,)."""
     corner = points[faces]
@@ -88,7 +88,7 @@ def _boxes(
     return low[front], size[front], front
 
 
-def _gradients(points: NDArray[np.float64], faces: Ints, front: Ints) -> NDArray[np.float64]:
+def _gradients(points: Floats, faces: Ints, front: Ints) -> NDArray[np.float64]:
     """(N, 3 corners, 3): barycentric weight / depth of each corner as g0 x + g1 y + g2 on the picture."""
     corner = points[faces[front]]
     following, last = np.roll(corner, -1, 1)[..., :2], np.roll(corner, -2, 1)[..., :2]
@@ -97,7 +97,7 @@ def _gradients(points: NDArray[np.float64], faces: Ints, front: Ints) -> NDArray
     return np.asarray(np.stack([-edge[..., 1], edge[..., 0], -_cross(edge, following)], -1) / scale[..., None])
 
 
-def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+def _cross(a: Floats, b: Floats) -> NDArray[np.float64]:
     return np.asarray(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0])
 
 

@@ -37,7 +37,7 @@ def closest_points(points: Floats, corners: Floats) -> tuple[NDArray[np.int64], 
     return near[row, best], weight[row, best]
 
 
-def _project(point: Array, corner: Array) -> Array:
+def _project(point: Array, corner: Floats) -> Array:
     """Weights (..., 3) of the closest points on triangles (..., 3, 3): inside, or the best of three edges."""
     a, b, c = corner[..., 0, :], corner[..., 1, :], corner[..., 2, :]
     ab, ac, ap = b - a, c - a, point - a
@@ -53,7 +53,7 @@ def _project(point: Array, corner: Array) -> Array:
     return np.asarray(np.take_along_axis(options, choice, 0)[0])
 
 
-def _on_edge(point: Array, corner: Array, i: int, j: int) -> Array:
+def _on_edge(point: Array, corner: Floats, i: int, j: int) -> Array:
     """Barycentric weights of the closest point on one edge."""
     start, edge = corner[..., i, :], corner[..., j, :] - corner[..., i, :]
     share = ((point - start) * edge).sum(-1) / np.maximum((edge**2).sum(-1), 1e-30)
