@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 FRAMES = 10  #: frames that fix the identity
 LANDMARK_SHARE = 0.01  #: error of a landmark as a share of the face width
 OUTLINE_TRUST = 0.3  #: the outline slides over the skin as the head turns
+SHAPE_PRIOR = 0.5  #: sigma
 EXPRESSION_PRIOR = 0.3  #: of a unit's full strength
 FOCAL_PRIOR = (1.6, 0.4)  #: focal length / longer side of the picture: median and sigma of its logarithm
 #: the tracker's face oval
@@ -88,21 +89,23 @@ def _cross_matrices(points: Array) -> Array:
 
 
 def _linearise(
-    points: _Points, frame: _Frame, shape: Array, focal: float, centre: Array, seen: Array
-) -> tuple[Array, Array, Array, Array]:
-    """Residual (2L,), and its derivative by shape (2L, S), log focal (2L, 1) and the frame's own (2L, 6 + E')."""
-    rest = points.base + np.tensordot(shape, points.identity, 1) + np.tensordot(frame.expression, points.expression, 1)
+    points: _Points, person: Array, frame: _Frame, focal: float, centre: Array, seen: Array
+) -> tuple[Array, Array, Array]:
+    """Residual (2L,), its derivative by the frame's own unknowns (2L, 6 + E'), and by camera-space points (L, 2, 3).
+
+    Args:
+        person: (L, 3) the landmarks of this person at rest.
+    """
+    rest = person + np.tensordot(frame.expression, points.expression, 1)
     turned = rest @ frame.rotation.T
     at = turned + frame.translation
     pixel = focal * at[:, :2] / at[:, 2:] + centre
     jac = _project_jacobian(at, focal)
     rows = 2 * len(at)
-    d_shape = np.einsum("lab,bc,slc->las", jac, frame.rotation, points.identity).reshape(rows, -1)
-    d_expr = np.einsum("lab,bc,elc->lae", jac, frame.rotation, points.expression).reshape(rows, -1)
+    d_expr = ((jac @ frame.rotation) @ points.expression.transpose(1, 2, 0)).reshape(rows, -1)
     d_turn = (jac @ _cross_matrices(turned)).reshape(rows, 3)
-    d_focal = (pixel - centre).reshape(rows, 1)
     own = np.concatenate([d_turn, jac.reshape(rows, 3), d_expr], 1)
-    return (seen - pixel).ravel(), d_shape, d_focal, own
+    return (seen - pixel).ravel(), own, jac
 
 
 def _robust(residual: Array, trust: Array, sigma: float) -> Array:
@@ -130,7 +133,7 @@ def _procrustes(base: Array, seen: Array) -> Array:
 def _apply(frame: _Frame, step: Array) -> None:
     frame.rotation = Rotation.from_rotvec(np.clip(step[:3], -0.3, 0.3)).as_matrix() @ frame.rotation
     frame.translation = frame.translation + step[3:6]
-    frame.expression = np.clip(frame.expression + step[6:], -0.5, 1.5)
+    frame.expression = np.clip(frame.expression + step[6:], 0.0, 1.5)
 
 
 def fit_head(head: HeadModel, tracks: Tracks, width: int, height: int, fov_deg: float | None = None) -> HeadFit:
@@ -155,16 +158,17 @@ def fit_head(head: HeadModel, tracks: Tracks, width: int, height: int, fov_deg: 
     joint = head.joints(shape)[0]
     pose, translation = np.full((len(seen), 3), np.nan), np.full((len(seen), 3), np.nan)
     expression = np.full((len(seen), len(head.expression)), np.nan)
+    person = points.base + np.tensordot(shape, points.identity, 1)
     frame: _Frame | None = None
     residual = []
     for n in found:
-        frame = _fit_frame(points, seen[n], shape, focal, centre, sigma, frame)
+        frame = _fit_frame(points, person, seen[n], focal, centre, sigma, frame)
         turn = FLIP @ frame.rotation @ FLIP
         pose[n] = Rotation.from_matrix(turn).as_rotvec()
         translation[n] = frame.translation - FLIP @ (joint - turn @ joint)
         expression[n] = 0
         expression[n, points.units] = frame.expression
-        residual.append(_linearise(points, frame, shape, focal, centre, seen[n, :, :2])[0])
+        residual.append(_linearise(points, person, frame, focal, centre, seen[n, :, :2])[0])
     rms = float(np.sqrt(np.mean(np.square(residual)) * 2))
     return HeadFit(shape, error, camera, pose, translation, expression, rms)
 
@@ -184,7 +188,10 @@ def _fit_identity(
         free = 1.0 if step >= 2 else 0.0
         left, right, later = np.zeros((s + 1, s + 1)), np.zeros(s + 1), []
         for frame, one in zip(frames, seen, strict=True):
-            r, d_shape, d_focal, own = _linearise(points, frame, shape, float(np.exp(log_focal)), centre, one[:, :2])
+            person = points.base + np.tensordot(shape, points.identity, 1)
+            r, own, jac = _linearise(points, person, frame, float(np.exp(log_focal)), centre, one[:, :2])
+            d_shape = ((jac @ frame.rotation) @ points.identity.transpose(1, 2, 0)).reshape(len(r), -1)
+            d_focal = (one[:, :2] - centre).reshape(-1, 1) - r[:, None]
             w = _robust(r, points.trust, sigma * (3 if step < 4 else 1))
             common = np.concatenate([d_shape, d_focal], 1) * free
             a = own.T @ (w[:, None] * own)
@@ -197,8 +204,8 @@ def _fit_identity(
             left += common.T @ (w[:, None] * common) - cross.T @ solved[:, 1:]
             right += common.T @ (w * r) - cross.T @ solved[:, 0]
             later.append(solved)
-        left += np.diag(np.r_[np.ones(s), 1 / spread**2])
-        right -= np.r_[shape, (log_focal - prior_log) / spread**2]
+        left += np.diag(np.r_[np.full(s, 1 / SHAPE_PRIOR**2), 1 / spread**2])
+        right -= np.r_[shape / SHAPE_PRIOR**2, (log_focal - prior_log) / spread**2]
         inverse = np.linalg.inv(left)
         change = np.clip(inverse @ right, -1.0, 1.0) * free
         # Landmark errors are shared by all frames: the identity is known no better than one frame allows.
@@ -210,15 +217,15 @@ def _fit_identity(
 
 
 def _fit_frame(
-    points: _Points, seen: Array, shape: Array, focal: float, centre: Array, sigma: float, before: _Frame | None
+    points: _Points, person: Array, seen: Array, focal: float, centre: Array, sigma: float, before: _Frame | None
 ) -> _Frame:
     """Pose and expression of one frame (L, 3) for a known person and camera; starts from the frame before."""
     frame = _start(points, seen, focal, centre)
     if before is not None:
         frame.expression = before.expression.copy()
     e = len(points.expression)
-    for step in range(6):
-        r, _, _, own = _linearise(points, frame, shape, focal, centre, seen[:, :2])
+    for step in range(5):
+        r, own, _ = _linearise(points, person, frame, focal, centre, seen[:, :2])
         w = _robust(r, points.trust, sigma * (3 if step < 2 else 1))
         a = own.T @ (w[:, None] * own)
         a[6:, 6:] += np.eye(e) / EXPRESSION_PRIOR**2

@@ -12,14 +12,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
-from scipy.spatial.transform import Rotation
+from scipy.ndimage import median_filter
 
+from ..models.head.raster import project
+from .errors import MicrofaceError
 from .motion.field import MotionField, Template, sample
 from .motion.region import choose_pixels, seams, skin_mask
+from .motion.rigid import RigidMotion
 from .motion.sheet import SPACING, SplineSheet
 from .motion.window import Window, highpass, spline_coefficients
 from .solve.surface import Reference, Surface, pixel_normals, visible_skin
-from .types import Clip, HeadFit, Tracks
+from .types import HeadFit, Tracks
 
 Array = NDArray[np.float64]
 Picture = NDArray[np.float32]
@@ -29,6 +32,11 @@ AVERAGED = 24  #: of these, frames that make the template
 PIXELS = 12000  #: used for the fine fit, of some 45000 of a 240 px face
 COARSE_PIXELS = 5000
 COARSE_BLUR = 2.5  #: px at 240: brings a start that is a few pixels off into reach
+REST_NOISE = 3.0  #: deviations of the coarse expression within which a frame still counts as rest
+REST_MARGIN = 0.1  #: of a unit's full strength
+LEAST_NOISE = 0.3  #: luma: 8 bit rounding alone
+FEWEST_PIXELS = 200
+COMPANY = 0.3  #: share of the candidates that must be near
 LANDMARK_TRUST = 1.0  #: bending prior of the first field, which comes from landmarks
 
 
@@ -39,7 +47,7 @@ class Neutral:
     Attributes:
         window: the work picture.
         surface: the head under the template's pixels.
-        field, coarse: the fits against the fine and the blurred template.
+        field, coarse: the fits against the fine and the blurred template; coarse_points (M, 3) camera space, under the latter.
         landmarks: (478, 2) work px in the reference frame.
         frames: frame numbers averaged.
         residual_variance: luma^2, of the fine fit.
@@ -49,20 +57,24 @@ class Neutral:
     surface: Surface
     field: MotionField
     coarse: MotionField
+    coarse_points: Array
     landmarks: Array
     frames: NDArray[np.int64]
     residual_variance: float
 
-    def start(self, landmarks: Array) -> Array:
-        """First field (B, 2n) from the landmarks (B, 478, 2) source px of B frames."""
-        return landmark_field(self.field.sheet, self.landmarks, self.window.to_work(landmarks))
+    @property
+    def texture(self) -> float:
+        """Mean square of the template, luma^2."""
+        template = self.field.template
+        return float((template.weight * template.value**2).sum() / template.weight.sum())
 
-    def measure(self, lumas: list[Picture], landmarks: Array) -> tuple[Array, Array]:
-        """Dense motion of B frames against the template.
+    def measure(self, lumas: list[Picture], landmarks: Array, motion: RigidMotion) -> tuple[Array, Array]:
+        """Dense motion of B frames against the template, on top of the head's coarse motion.
 
         Args:
             lumas: B source pictures.
             landmarks: (B, 478, 2) source px, roughly right.
+            motion: of the B frames against the reference.
 
         Returns:
             sheet coefficients (B, 2n) px, and the residual's mean square (B,) luma^2.
@@ -71,91 +83,135 @@ class Neutral:
         blur = COARSE_BLUR * self.window.scale
         rough = [spline_coefficients(highpass(w, self.window.scale, blur)) for w in work]
         fine = [spline_coefficients(highpass(w, self.window.scale)) for w in work]
-        first = self.coarse.fit(rough, self.start(landmarks), steps=2)
-        c = self.field.fit(fine, first, steps=3)
-        residual = self.field.residual(fine, c) ** 2
+        camera = self.surface.reference.camera
+        first = landmark_field(self.field.sheet, self.surface.reference, self.landmarks, self.window.to_work(landmarks), motion)
+        first = self.coarse.fit(rough, motion.views(self.coarse_points, camera), first, steps=2)
+        views = motion.views(self.surface.points, camera)
+        c = self.field.fit(fine, views, first, steps=3)
+        residual = self.field.residual(fine, views, c) ** 2
         return c, (residual * self.field.template.weight).sum(1) / self.field.template.weight.sum()
 
 
-def landmark_field(sheet: SplineSheet, reference: Array, landmarks: Array) -> Array:
-    """Smooth field (B, 2n) through landmark motion: reference (478, 2) to landmarks (B, 478, 2), work px."""
-    phi = sheet.design(reference[:468]).astype(float)
+def landmark_field(sheet: SplineSheet, reference: Reference, rest: Array, landmarks: Array, motion: RigidMotion) -> Array:
+    """Smooth sheet motion (B, 2n) through the landmarks' motion beyond the head's coarse motion.
+
+    Args:
+        sheet: of the template.
+        reference: the head under it.
+        rest: (478, 2) work px, landmarks in the reference frame.
+        landmarks: (B, 478, 2) work px.
+        motion: of the B frames.
+    """
+    head = reference.head
+    keep = np.flatnonzero(head.landmark_index < 468)
+    index = head.landmark_index[keep]
+    at = head.landmark_points(reference.vertices())[keep]
+    views = motion.views(at, reference.camera)
+    still = project(at, reference.camera)[:, :2]
+    beyond = (landmarks[:, index] - views.base) - (rest[index] - still)
+    move = np.einsum("bij,bmj->bmi", np.linalg.inv(views.affine), beyond)
+    phi = sheet.design(rest[index]).astype(float)
     gram = np.asarray((phi.T @ phi).todense()) + LANDMARK_TRUST * sheet.bending() + 1e-4 * np.eye(sheet.size)
     factor = cho_factor(gram, lower=True)
-    motion = landmarks[:, :468] - reference[:468]
-    return np.concatenate([cho_solve(factor, phi.T @ motion[..., k].T).T for k in (0, 1)], 1)
+    return np.concatenate([cho_solve(factor, phi.T @ move[..., k].T).T for k in (0, 1)], 1)
 
 
-def rest_score(tracks: Tracks, fit: HeadFit) -> Array:
-    """How far each tracked frame (N,) is from rest: coarse expression, its change, and the head's turn from its usual pose."""
-    expression = np.nan_to_num(fit.expression)
-    usual = np.nanmedian(fit.pose, axis=0)
-    turn = np.linalg.norm(fit.pose - usual, axis=1) / np.radians(15)
-    size = np.sqrt((expression**2).sum(1)) / 0.5
-    around = np.array([expression[max(0, n - 2) : n + 3].std(0) for n in range(len(expression))])
-    score = size + np.sqrt((around**2).sum(1)) / 0.2 + turn
-    return np.where(np.isfinite(fit.pose[:, 0]), score, np.inf)
+def rest_frames(tracks: Tracks, rest: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Up to CANDIDATES frame numbers at rest, the calmest tracked one first.
+
+    High-speed footage is tracked sparsely: frames between two neighbouring resting ones rest as well.
+    """
+    calm = np.zeros(len(tracks.frame), bool)
+    calm[rest] = True
+    spans = [np.arange(a, b) for a, b, c, d in zip(tracks.frame, tracks.frame[1:], calm, calm[1:], strict=False) if c and d]
+    every = np.unique(np.concatenate([tracks.frame[rest], *spans]))
+    even = every[np.unique(np.linspace(0, len(every) - 1, min(CANDIDATES, len(every))).round().astype(int))]
+    return np.r_[tracks.frame[rest[0]], even[even != tracks.frame[rest[0]]]].astype(np.int64)
 
 
-def rest_candidates(clip: Clip, tracks: Tracks, fit: HeadFit, neutral: tuple[int, int] | None) -> NDArray[np.int64]:
-    """Tracked frames (indices into `tracks`) that may show rest, calmest first."""
-    score = rest_score(tracks, fit)
+def rest_candidates(tracks: Tracks, fit: HeadFit, neutral: tuple[int, int] | None) -> NDArray[np.int64]:
+    """Tracked frames (indices into `tracks`) that may show rest, calmest first.
+
+    Rest is where the landmarks' coarse expression is as small as it ever gets, within its own noise; of these frames the ones
+    that move least and are turned least from the usual pose come first.
+
+    Args:
+        tracks, fit: of the clip.
+        neutral: frames [A, B) the user says are at rest.
+    """
+    seen = np.flatnonzero(np.isfinite(fit.pose[:, 0]))
+    size = np.sqrt((fit.expression[seen] ** 2).sum(1))
+    size = np.asarray(median_filter(size, size=min(5, len(size)), mode="nearest"))
+    noise = float(np.median(np.abs(np.diff(size)))) * 1.5 if len(size) > 1 else 0.0
+    resting = size <= np.quantile(size, 0.1) + max(REST_NOISE * noise, REST_MARGIN)
     if neutral is not None:
-        score = np.where((tracks.frame >= neutral[0]) & (tracks.frame < neutral[1]), score, np.inf)
-    usable = int(np.isfinite(score).sum())
-    calm = np.argsort(score, kind="stable")[: max(min(usable, 3), min(CANDIDATES, usable // 2 if neutral is None else usable))]
-    return calm.astype(np.int64)
+        inside = (tracks.frame[seen] >= neutral[0]) & (tracks.frame[seen] < neutral[1])
+        resting = inside if inside.any() else resting
+    turn = np.linalg.norm(fit.pose[seen] - np.median(fit.pose[seen], axis=0), axis=1) / np.radians(15)
+    change = [fit.expression[seen][max(0, n - 2) : n + 3].std(0) for n in range(len(seen))]
+    restless = np.where(resting, turn + np.linalg.norm(change, axis=1) / 0.2, np.inf)
+    calm = np.argsort(restless, kind="stable")[: min(CANDIDATES, int(resting.sum()))]
+    return np.asarray(seen[calm], dtype=np.int64)
 
 
 def build_neutral(
     reference: Reference,
     window: Window,
     frames: NDArray[np.int64],
-    lumas: list[Picture],
+    pictures: list[Picture],
     landmarks: Array,
+    motion: RigidMotion,
     first: int,
 ) -> Neutral:
-    """Register the candidates to one another, settle on the most usual one, average those that look like it.
+    """Register the candidates to the reference and average those that look like it.
 
     Args:
         reference: the head in the frame `first`.
         window: the work picture.
         frames: (K,) frame numbers of the candidates.
-        lumas: K source pictures.
-        landmarks: (K, 478, 2) source px.
+        pictures: K work pictures.
+        landmarks: (K, 478, 2) work px.
+        motion: of the candidates against the reference.
         first: which candidate the reference stands on.
     """
-    work = [highpass(window.cut(luma), window.scale) for luma in lumas]
-    local = window.to_work(landmarks)
-    vertices = reference.vertices()
-    triangle, weight, seen = visible_skin(reference, vertices)
-    normals = pixel_normals(vertices, reference.head.faces, triangle, weight)
-    mask = skin_mask(local[first], reference.width, reference.height) & seen
-    sheet = _sheet(mask, local[first], window.scale)
-    albedo = window.cut(lumas[first])
-    make = lambda picture, count, blur: _field(picture, mask, sheet, albedo, normals, window.scale, count, blur)  # noqa: E731
-    coefficients = [spline_coefficients(w) for w in work]
-    picture = work[first]
-    start = landmark_field(sheet, local[first], local)
-    rough = [spline_coefficients(highpass(window.cut(luma), window.scale, COARSE_BLUR * window.scale)) for luma in lumas]
-    start = make(work[first], COARSE_PIXELS, COARSE_BLUR * window.scale).fit(rough, start, steps=2)
-    field = make(picture, PIXELS, 0.0)
-    motion = field.fit(coefficients, start, steps=4)
-    like = _like(field, motion, first)
-    picture = _average(picture, mask, sheet, [coefficients[k] for k in like], motion[like])
-    field = make(picture, PIXELS, 0.0)
-    motion = field.fit(coefficients, motion, steps=2)
-    residual = field.residual(coefficients, motion)
-    field = _reweighted(field, residual[like])
-    coarse = make(picture, COARSE_PIXELS, COARSE_BLUR * window.scale)
-    variance = float(np.median((residual[like] ** 2 * field.template.weight).sum(1) / field.template.weight.sum()))
-    surface = Surface(reference, field.template.points, triangle, weight)
-    return Neutral(window, surface, field, coarse, local[first], np.sort(frames[like]), variance)
+    sight = _Sight(reference, landmarks[first], pictures[first])
+    scale = window.scale
+    work = [highpass(picture, scale) for picture in pictures]
+    fine = [spline_coefficients(w) for w in work]
+    rough = [spline_coefficients(highpass(p, scale, COARSE_BLUR * scale)) for p in pictures]
+    start = landmark_field(sight.sheet, reference, landmarks[first], landmarks, motion)
+    coarse, at = sight.field(work[first], COARSE_PIXELS, COARSE_BLUR * scale)
+    start = coarse.fit(rough, motion.views(at, reference.camera), start, steps=2)
+    field, at = sight.field(work[first], PIXELS)
+    sheet_motion = field.fit(fine, motion.views(at, reference.camera), start, steps=4)
+    like = np.argsort(_distances(field, sheet_motion)[first], kind="stable")[:AVERAGED]
+    picture = sight.average(work[first], [fine[k] for k in like], motion[like], sheet_motion[like])
+    field, at = sight.field(picture, PIXELS)
+    views = motion.views(at, reference.camera)
+    residual = field.residual(fine, views, field.fit(fine, views, sheet_motion, steps=2))[like]
+    field = _reweighted(field, residual)
+    coarse, coarse_points = sight.field(picture, COARSE_PIXELS, COARSE_BLUR * scale)
+    spread = (residual**2 * field.template.weight).sum(1) / field.template.weight.sum()
+    variance = max(float(np.median(spread)), LEAST_NOISE**2)
+    surface = Surface(reference, field.template.points, sight.triangle, sight.weight)
+    return Neutral(window, surface, field, coarse, coarse_points, landmarks[first], np.sort(frames[like]), variance)
 
 
-def most_usual(motion: Array, field: MotionField) -> int:
-    """The candidate (index) whose face differs least from the others' in form: their medoid, head motion taken out."""
-    return int(np.argmin(np.median(_distances(field, motion), axis=1)))
+def most_usual_frame(reference: Reference, pictures: list[Picture], landmarks: Array, motion: RigidMotion) -> int:
+    """The candidate in the densest company of others of its form, head motion taken out.
+
+    A face at rest comes back to one form; an expression passes through many. So rest wins even where it is the rarer.
+
+    Args:
+        reference: the head in the first candidate.
+        pictures: K work pictures; landmarks (K, 478, 2) work px; motion of the K against the reference.
+    """
+    sight = _Sight(reference, landmarks[0], pictures[0])
+    field, at = sight.field(highpass(pictures[0], reference.scale), COARSE_PIXELS)
+    fine = [spline_coefficients(highpass(p, reference.scale)) for p in pictures]
+    start = landmark_field(sight.sheet, reference, landmarks[0], landmarks, motion)
+    found = field.fit(fine, motion.views(at, reference.camera), start, steps=5)
+    return int(np.argmin(np.quantile(_distances(field, found), COMPANY, axis=1)))
 
 
 def _distances(field: MotionField, motion: Array) -> Array:
@@ -174,62 +230,68 @@ def _distances(field: MotionField, motion: Array) -> Array:
     return np.asarray(np.sqrt(np.maximum(square, 0)))
 
 
-def _like(field: MotionField, motion: Array, first: int) -> NDArray[np.int64]:
-    """The candidates most like the reference, itself included."""
-    return np.argsort(_distances(field, motion)[first], kind="stable")[:AVERAGED].astype(np.int64)
+class _Sight:
+    """What the reference frame shows: the trusted pixels, the surface under them, and the sheet over them."""
 
+    def __init__(self, reference: Reference, landmarks: Array, picture: Picture) -> None:
+        self.reference = reference
+        self.vertices = reference.vertices()
+        self.triangle, self.weight, seen = visible_skin(reference, self.vertices)
+        self.normals = pixel_normals(self.vertices, reference.head.faces, self.triangle, self.weight)
+        self.mask = skin_mask(landmarks, reference.width, reference.height) & seen
+        self.albedo = picture
+        y, x = np.nonzero(self.mask)
+        if len(y) < FEWEST_PIXELS:
+            raise MicrofaceError(
+                "no_skin", "The head could not be laid over the face in the reference frame.",
+                "Name frames in which the face looks at the camera with --neutral A:B.",
+            )  # fmt: skip
+        low, high = np.array([x.min(), y.min()]) - 1.0, np.array([x.max(), y.max()]) + 1.0
+        self.sheet = SplineSheet(low, high, SPACING * reference.scale, seams(landmarks))
 
-def _sheet(mask: NDArray[np.bool_], landmarks: Array, scale: float) -> SplineSheet:
-    y, x = np.nonzero(mask)
-    spacing = SPACING * scale
-    low, high = np.array([x.min(), y.min()]) - 1.0, np.array([x.max(), y.max()]) + 1.0
-    return SplineSheet(low, high, spacing, seams(landmarks))
+    def field(self, picture: Picture, count: int, blur: float = 0.0) -> tuple[MotionField, Array]:
+        """The fit against a high-passed picture (blurred further by `blur` px) and its surface points (M, 3)."""
+        if blur > 0:
+            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), dtype=np.float32)
+        points, density = choose_pixels(self.mask, picture, count)
+        x, y = points.astype(int).T
+        value = picture[y, x].astype(float)
+        slope = np.stack([cv2.Scharr(picture, cv2.CV_32F, a, 1 - a)[y, x] / 32 for a in (1, 0)], 1).astype(float)
+        template = Template(points, value, slope, self._light(points, value), np.ones(len(points)))
+        return MotionField(template, self.sheet, density), self._under(points)
 
+    def _under(self, points: Array) -> Array:
+        """Surface points (M, 3), camera space, under pixels (M, 2); beside the head, the depth of its mean."""
+        x, y = points.astype(int).T
+        corner = self.reference.head.faces[np.maximum(self.triangle[y, x], 0)]
+        at = np.einsum("mkc,mk->mc", self.vertices[corner], self.weight[y, x].astype(float))
+        beside = self.triangle[y, x] < 0
+        camera = self.reference.camera
+        depth = float(at[~beside, 2].mean())
+        at[beside] = np.c_[(points[beside] - camera[:2, 2]) / camera[[0, 1], [0, 1]], np.ones(int(beside.sum()))] * depth
+        return at
 
-def _field(
-    picture: Picture,
-    mask: NDArray[np.bool_],
-    sheet: SplineSheet,
-    albedo: Picture,
-    normals: Array,
-    scale: float,
-    count: int,
-    blur: float,
-) -> MotionField:
-    """The fit against a high-passed picture (blurred further by `blur` px)."""
-    if blur > 0:
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), dtype=np.float32)
-    points, density = choose_pixels(mask, picture, count)
-    x, y = points.astype(int).T
-    value = picture[y, x].astype(float)
-    slope = np.stack([cv2.Scharr(picture, cv2.CV_32F, a, 1 - a)[y, x] / 32 for a in (1, 0)], 1).astype(float)
-    light = _light(points, value, albedo, normals, scale)
-    return MotionField(Template(points, value, slope, light, np.ones(len(points))), sheet, density)
+    def _light(self, points: Array, value: Array) -> Array:
+        """Columns (M, 15): offset and gain polynomials of second degree, and albedo times normal (Lambert)."""
+        scale = self.reference.scale
+        x, y = (points - points.mean(0)).T / (120 * scale)
+        polynomials = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], 1)
+        column, row = points.astype(int).T
+        lit = [(self.albedo * self.normals[..., k]).astype(np.float32) for k in range(3)]
+        shade = [highpass(one, scale)[row, column] / 10 for one in lit]
+        return np.concatenate([polynomials, polynomials * value[:, None] / 50, np.stack(shade, 1)], 1)
 
-
-def _light(points: Array, value: Array, albedo: Picture, normals: Array, scale: float) -> Array:
-    """Columns (M, 15): offset and gain polynomials of second degree, and albedo times normal (Lambert)."""
-    x, y = (points - points.mean(0)).T / (120 * scale)
-    polynomials = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], 1)
-    column, row = points.astype(int).T
-    shade = [highpass((albedo * normals[..., k]).astype(np.float32), scale)[row, column] / 10 for k in range(3)]
-    return np.concatenate([polynomials, polynomials * value[:, None] / 50, np.stack(shade, 1)], 1)
-
-
-def _average(
-    picture: Picture, mask: NDArray[np.bool_], sheet: SplineSheet, coefficients: list[Picture], motion: Array
-) -> Picture:
-    """The picture with the mask's pixels (and a rim for the gradient) replaced by the registered mean."""
-    wide = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5))) > 0
-    y, x = np.nonzero(wide)
-    points = np.stack([x, y], 1).astype(float)
-    phi, n = sheet.design(points), sheet.size
-    total = np.zeros(len(points))
-    for one, c in zip(coefficients, motion, strict=True):
-        total += sample(one, points + np.stack([phi @ c[:n], phi @ c[n:]], 1))
-    out = picture.copy()
-    out[y, x] = total / len(coefficients)
-    return out
+    def average(self, picture: Picture, fine: list[Picture], motion: RigidMotion, coefficients: Array) -> Picture:
+        """The picture with the mask's pixels (and a rim for the gradient) replaced by the registered mean."""
+        wide = cv2.dilate(self.mask.astype(np.uint8), np.ones((5, 5))) > 0
+        y, x = np.nonzero(wide)
+        points = np.stack([x, y], 1).astype(float)
+        phi, n = self.sheet.design(points), self.sheet.size
+        views = motion.views(self._under(points), self.reference.camera)
+        moved = views.apply(np.stack([np.stack([phi @ c[:n], phi @ c[n:]], 1) for c in coefficients]))
+        out = picture.copy()
+        out[y, x] = np.mean([sample(one, at) for one, at in zip(fine, moved, strict=True)], axis=0)
+        return out
 
 
 def _reweighted(field: MotionField, residual: Array) -> MotionField:
@@ -238,13 +300,3 @@ def _reweighted(field: MotionField, residual: Array) -> MotionField:
     usual = float(np.median(variance)) + 1e-12
     weight = (usual / (0.5 * usual + 0.5 * variance)) ** 3
     return MotionField(replace(field.template, weight=np.clip(weight, 0, 4.0)), field.sheet, field.density)
-
-
-def reference_of(reference: Reference, fit: HeadFit, tracks: Tracks, index: int) -> Reference:
-    """The head placed in another tracked frame."""
-    return replace(reference, pose=fit.pose[index], translation=fit.translation[index])
-
-
-def turn_between(first: Array, second: Array) -> float:
-    """Angle between two axis-angle rotations, rad."""
-    return float((Rotation.from_rotvec(first).inv() * Rotation.from_rotvec(second)).magnitude())

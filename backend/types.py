@@ -100,6 +100,7 @@ class HeadFit:
     camera: NDArray[np.float64]  #: K (3, 3)
     pose: NDArray[np.float64]  #: (N, 3) axis-angle of the root
     translation: NDArray[np.float64]  #: (N, 3) camera space, metres
+    expression: NDArray[np.float64]  #: (N, E) coarse units from the landmarks: to find rest, never to animate
     residual_px: float  #: RMS distance of landmarks to the fitted head
 
 

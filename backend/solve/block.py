@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
+from ..motion.rigid import RigidMotion
 from .columns import Columns
-from .posterior import Posterior, State, start
+from .posterior import MODEL_ERROR, Posterior, State, start
 
 Array = NDArray[np.float64]
 
@@ -19,18 +21,35 @@ FACTOR_RANK = 4  #: columns of the low-rank posterior kept per frame
 
 
 @dataclass(frozen=True)
+class Block:
+    """What was measured in T consecutive frames.
+
+    Attributes:
+        motion: (T, 2n) sheet coefficients, px.
+        coarse: the head's coarse motion they are measured on top of.
+        hidden: (T,) frames whose picture is not to be believed: they follow from their neighbours.
+    """
+
+    motion: Array
+    coarse: RigidMotion
+    hidden: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class BlockResult:
     """Estimates of T frames, in the units of `Columns` and `Surface`.
 
     Attributes:
-        pose: (T, 6) rad and m about the surface's centre; pose_std (T, 6).
+        turn: (T, 3, 3) and place (T, 3) m: a reference point X stands at turn @ (X - surface.centre) + place.
+        pose_std: (T, 6) rad and m.
         units: (T, U) 1 = full strength, jaw turns in units of JAW_LIMIT; units_std (T, U); factor (T, U, r).
         detail: (T, F) px; detail_variance (F,) px^2, posterior, mean over the block.
         depth: (D,) m.
         noise: luma standard deviation of the evidence, model error included.
     """
 
-    pose: Array
+    turn: Array
+    place: Array
     pose_std: Array
     units: Array
     units_std: Array
@@ -41,48 +60,69 @@ class BlockResult:
     noise: float
 
 
-def _first_pose(columns: Columns, evidence: Array, depth: Array) -> Array:
-    """Pose (T, 6) with the face held rigid: exact for large turns by relinearising."""
-    layout = columns.layout
-    pose = np.zeros((len(evidence), 6))
-    none = np.zeros((len(evidence), layout.expressions))
-    for _ in range(5):
-        model = columns.to_sheet(columns.displacement(pose, depth, none))
+def _first_pose(columns: Columns, block: Block, depth: Array) -> Array:
+    """Pose (T, 6) with the face held rigid."""
+    pose = np.zeros((len(block.motion), 6))
+    none = np.zeros((len(pose), columns.layout.expressions))
+    evidence = columns.field.evidence(block.motion)
+    for _ in range(3):
+        model = columns.to_sheet(columns.displacement(block.coarse, pose, depth, none))
         pull = columns.coefficients[:, :6].T @ evidence.T - columns.informed[:, :6].T @ model.T
         pose += np.linalg.solve(columns.normal[:6, :6], pull).T
     return pose
 
 
 def solve_block(
-    columns: Columns, evidence: Array, fps: float, residual_variance: float, depth: Array | None = None
+    columns: Columns, block: Block, fps: float, residual_variance: float, depth: Array | None = None
 ) -> BlockResult:
     """Pose, expression and detail of all frames of a block together.
 
     Args:
         columns: normal equations of the template.
-        evidence: (T, 2n) of the block's frames.
+        block: what was measured.
         fps: frames per second.
         residual_variance: of the template fit, luma^2.
         depth: (D,) m, known from another block; None to find it here.
     """
     surface, layout = columns.surface, columns.layout
-    frames = len(evidence)
-    state = start(layout, surface.group, frames, fps, residual_variance * 12)
+    frames = len(block.motion)
+    state = start(layout, surface.group, frames, fps, residual_variance * MODEL_ERROR)
     if depth is not None:
         state.depth = depth
-    state.pose = _first_pose(columns, evidence, state.depth)
-    units = int((surface.group == 0).sum())
-    model = Posterior(layout, columns.normal, surface.group, units, frames, fps, residual_variance)
+    state.pose = _first_pose(columns, block, state.depth)
+    state.pose[block.hidden] = _bridged(state.pose, block.hidden)
+    limit = surface.limits()
+    coarse = columns.as_pose(block.coarse)
+    model = Posterior(layout, columns.normal, surface.group, limit, coarse, fps, residual_variance)
+    evidence = columns.field.evidence(block.motion)
     for turn in range(PASSES):
-        totals = state.totals(layout)
-        right = columns.evidence(evidence, state.pose, state.depth, state.expression, totals)
+        moved = columns.to_sheet(columns.displacement(block.coarse, state.pose, state.depth, state.expression))
+        model.misfit = _misfit(columns, block, moved) if turn else 0.0
+        right = columns.evidence(evidence, moved, state.totals(layout, coarse))
         for step in range(STEPS):
+            right[:, block.hidden] = columns.normal @ state.totals(layout, coarse)[:, block.hidden]
             learn_time = turn >= 1 and step >= 3 and frames > 8
             state = model.step(state, right, learn_depth=depth is None and step >= 1, learn_time=learn_time)
-    return _result(columns, state)
+    return _result(columns, block, state)
 
 
-def _result(columns: Columns, state: State) -> BlockResult:
+def _misfit(columns: Columns, block: Block, moved: Array) -> float:
+    """Mean square of the sheet motion the model leaves over, in units of the evidence's variance."""
+    left = block.motion[~block.hidden] - moved[~block.hidden]
+    if not len(left):
+        return 0.0
+    return float(np.einsum("ti,ij,tj->t", left, columns.field.information, left, optimize=True).mean() / left.shape[1])
+
+
+def _bridged(values: Array, hidden: NDArray[np.bool_]) -> Array:
+    """Values (H, C) of the hidden frames, linear between the seen ones."""
+    seen = np.flatnonzero(~hidden)
+    if not len(seen):
+        return values[hidden]
+    return np.stack([np.interp(np.flatnonzero(hidden), seen, column[seen]) for column in values.T], 1)
+
+
+def _result(columns: Columns, block: Block, state: State) -> BlockResult:
     surface, basis = columns.surface, state.basis
     mix = surface.unit_mixing()
     detail = surface.group > 0
@@ -96,11 +136,14 @@ def _result(columns: Columns, state: State) -> BlockResult:
         covariance += part[:, None, None] * (mix @ full[6:, 6:] @ mix.T)
         pose_variance += part[:, None] * np.diag(full)[:6]
         detail_variance += part.mean() * np.diag(full)[6:][detail]
+    pose = state.pose / columns.pose_scale
+    turn = Rotation.from_rotvec(pose[:, :3]).as_matrix()
     value, vector = np.linalg.eigh(covariance)
     rank = min(FACTOR_RANK, count)
     factor = vector[:, :, -rank:] * np.sqrt(np.maximum(value[:, None, -rank:], 0))
     return BlockResult(
-        pose=state.pose / columns.pose_scale,
+        turn=block.coarse.turn @ turn,
+        place=np.einsum("tab,tb->ta", block.coarse.turn, surface.centre + pose[:, 3:]) + block.coarse.shift,
         pose_std=np.sqrt(pose_variance) / columns.pose_scale,
         units=state.expression @ mix.T,
         units_std=np.sqrt(np.maximum(np.einsum("tuu->tu", covariance), 0)),

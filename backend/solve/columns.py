@@ -9,6 +9,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.spatial.transform import Rotation
 
 from ..motion.field import MotionField
+from ..motion.rigid import RigidMotion
 from .posterior import MOVING, Layout
 from .surface import Surface
 
@@ -55,24 +56,37 @@ class Columns:
         halves = [cho_solve(self._gram, self._phi.T @ flow[..., k].T).T for k in (0, 1)]
         return np.concatenate(halves, 1)
 
-    def displacement(self, pose: Array, depth: Array, expression: Array) -> Array:
-        """Exact image motion (T, A, 2) px of the anchors: pose (T, 6) scaled, depth (D,) m, expression (T, X) px."""
+    def displacement(self, coarse: RigidMotion, pose: Array, depth: Array, expression: Array) -> Array:
+        """Exact sheet motion (T, A, 2) px of the anchors.
+
+        Args:
+            coarse: the motion the sheet is measured on top of.
+            pose: (T, 6) scaled, turns and shifts of the head before the coarse motion.
+            depth: (D,) m. expression: (T, X) px.
+        """
         s, a = self.surface, self._anchor
         base = s.points[a] + s.ray[a] * (s.depth_bump[a] @ depth)[:, None]
         turn = Rotation.from_rotvec(pose[:, :3] / self.pose_scale[:3]).as_matrix()
         shift = pose[:, 3:] / self.pose_scale[3:]
         moved = base + (expression @ s.at_points[:, a].reshape(len(s.at_points), -1)).reshape(len(pose), -1, 3)
         at = np.einsum("tab,tmb->tma", turn, moved - s.centre) + s.centre + shift[:, None]
-        return s.project(at) - s.project(s.points[a])
+        at = np.einsum("tab,tmb->tma", coarse.turn, at) + coarse.shift[:, None]
+        views = coarse.views(s.points, s.reference.camera)
+        return np.einsum("tab,tmb->tma", np.linalg.inv(views.affine), s.project(at) - views.base[:, a])
 
-    def evidence(self, evidence: Array, pose: Array, depth: Array, expression: Array, totals: Array) -> Array:
+    def as_pose(self, coarse: RigidMotion) -> Array:
+        """The coarse motion (T) as pose columns (T, 6), scaled."""
+        turn = Rotation.from_matrix(coarse.turn).as_rotvec()
+        shift = coarse.turn @ self.surface.centre + coarse.shift - self.surface.centre
+        return np.concatenate([turn, shift], 1) * self.pose_scale
+
+    def evidence(self, evidence: Array, model: Array, totals: Array) -> Array:
         """Right-hand side (P, T) about the totals, linearised where the block now stands.
 
         Args:
             evidence: (T, 2n) from `MotionField.evidence`.
-            pose, depth, expression: the present estimate.
-            totals: (P, T) the same as columns.
+            model: (T, 2n) sheet coefficients of the present estimate's motion.
+            totals: (P, T) the present estimate.
         """
-        model = self.to_sheet(self.displacement(pose, depth, expression))
         pulled = self.coefficients.T @ evidence.T - self.informed.T @ model.T
         return np.asarray(pulled + self.normal @ totals)

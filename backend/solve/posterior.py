@@ -3,7 +3,7 @@
 
     evidence_t = N (pose_t, pose_t x depth, expression_t) + noise,   noise ~ N(0, sigma^2 N)
     expression_e. ~ N(0, v_e K)   v_e: one variance a unit (few units at once), K: temporal covariance, partly learned
-    depth ~ N(0, (8 mm)^2)        pose: no prior
+    depth ~ N(0, (12 mm)^2)        pose: no prior
 
 The pose columns over the corrected depth are bilinear: depth is found by variable projection, all else marginalised.
 Facts behind each choice: ablations of the solve, BENCHMARKS.md.
@@ -24,10 +24,11 @@ Array = NDArray[np.float64]
 
 START_PX = 0.1  #: a unit begins small, the evidence lets it grow
 DETAIL_PX = 0.05
-LARGEST_PX = 30.0
-MODEL_ERROR = 12.0  #: variance the picture's noise is multiplied by: codec, relighting, misfit
+NEGATIVE = 0.4  #: of a column's limit: how far a unit may go against its direction
+MODEL_ERROR = 20.0  #: variance the picture's noise is multiplied by: codec, relighting, misfit
 LEARNED_AGAINST = 2.0  #: weight of the smooth temporal covariance against the learned one
-DEPTH_PRIOR_M = 0.008
+DEPTH_PRIOR_M = 0.012
+FEWEST_QUIET = 8  #: quiet modes that say something about the noise
 PARALLAX_MODES = 24  #: temporal modes with the most head motion, which fix the depth
 POSE = slice(0, 6)
 MOVING = (0, 1, 3, 4)  #: pose columns whose flow changes with depth: turns about x, y and shifts along x, y
@@ -64,12 +65,12 @@ class State:
     covariance: list[Array] = field(default_factory=list)  #: (K) x (6 + X, 6 + X) posterior of one mode of each level
     quiet_covariance: Array = field(default_factory=lambda: np.zeros((6, 6)))
 
-    def totals(self, layout: Layout) -> Array:
-        """All unknowns (P, T), the pose-depth products included."""
+    def totals(self, layout: Layout, coarse: Array) -> Array:
+        """All unknowns (P, T), the products of depth and whole pose (coarse (T, 6) and fine) included."""
         out = np.zeros((6 + 4 * layout.depths + layout.expressions, len(self.pose)))
         out[POSE] = self.pose.T
         for j, column in zip(MOVING, layout.depth, strict=True):
-            out[column] = self.depth[:, None] * self.pose[:, j]
+            out[column] = self.depth[:, None] * (coarse + self.pose)[:, j]
         out[layout.expression] = self.expression.T
         return out
 
@@ -86,7 +87,7 @@ class Posterior:
     """EM over one block: expectation in temporal modes, maximisation of variances, noise, depth and temporal covariance."""
 
     def __init__(
-        self, layout: Layout, normal: Array, group: NDArray[np.int64], units: int, frames: int, fps: float, floor: float
+        self, layout: Layout, normal: Array, group: NDArray[np.int64], limit: Array, coarse: Array, fps: float, floor: float
     ) -> None:
         """Set the block up.
 
@@ -94,24 +95,30 @@ class Posterior:
             layout: of the columns.
             normal: N (P, P).
             group: (X,) 0 for units, 1.. for detail scales.
-            units: number of unit columns (with both-sides columns): they teach the temporal covariance.
-            frames, fps: of the block.
+            limit: (X,) px, the physiological limit of each column.
+            coarse: (T, 6) the head's coarse motion as pose columns: its parallax shows the depth too.
+            fps: of the block.
             floor: variance of the evidence by the picture's own residual, used where the block has no quiet modes.
         """
-        self.layout, self.normal, self.group, self.units = layout, normal, group, units
+        self.layout, self.normal, self.group, self.limit = layout, normal, group, limit
+        self.units = int((group == 0).sum())  # these teach the temporal covariance
         self.floor = floor
-        self.smooth = smooth_covariance(frames, fps)
+        self.misfit = 0.0  #: variance of the evidence that the model leaves unexplained, known after a linearisation
+        self.coarse = coarse
+        self.smooth = smooth_covariance(len(coarse), fps)
         column = layout.depth
         self._cross = [[normal[np.ix_(column[i], column[j])] for j in range(4)] for i in range(4)]
 
     def step(self, state: State, evidence: Array, *, learn_depth: bool, learn_time: bool) -> State:
-        """One EM step. `evidence` (P, T) is about the totals."""
+        """One EM step. `evidence` (P, T) is about the totals; the coarse motion's parallax at the present depth is taken out."""
+        for j, column in zip(MOVING, self.layout.depth, strict=True):
+            evidence = evidence - self.normal[:, column] @ (state.depth[:, None] * self.coarse[:, j])
         reduced, coupling, right = self._reduce(state, evidence)
         x, state = self._expect(state, reduced, right)
         if learn_depth:
             state.depth = self._depth(state, reduced, coupling, right, evidence, x)
         inverse_time = x @ state.basis.modes
-        state.pose, state.expression = inverse_time[POSE].T.copy(), inverse_time[6:].T.copy()
+        state.pose, state.expression = inverse_time[POSE].T.copy(), np.clip(inverse_time[6:].T, -NEGATIVE * self.limit, self.limit)
         if learn_time:
             state.basis = time_basis(self._temporal(state))
         return state
@@ -158,7 +165,7 @@ class Posterior:
 
     def _variances(self, mean_square: Array) -> Array:
         """One variance a unit, one a scale of detail."""
-        variance = np.clip(mean_square, 1e-7, LARGEST_PX**2)
+        variance = np.clip(mean_square, 1e-7, (self.limit / 3) ** 2)
         for number in range(1, int(self.group.max(initial=0)) + 1):
             members = self.group == number
             variance[members] = max(float(mean_square[members].mean()), 1e-8)
@@ -167,16 +174,16 @@ class Posterior:
     def _noise(self, reduced: Array, quiet: Array) -> float:
         """Chi-square per unknown of the modes too fast for expression, or the picture's residual; times the model's error."""
         level = self.floor
-        if quiet.shape[1] >= 8:
+        if quiet.shape[1] >= FEWEST_QUIET:
             stable = reduced + 1e-9 * np.trace(reduced) * np.eye(len(reduced))
             level = float(np.einsum("it,it->t", quiet, np.linalg.solve(stable, quiet)).mean() / len(reduced))
-        return level * MODEL_ERROR
+        return max(level * MODEL_ERROR, self.misfit)
 
     def _depth(self, state: State, reduced: Array, coupling: Array, right: Array, evidence: Array, x: Array) -> Array:
         """Depth (D,) by variable projection over the modes with the most head motion."""
         basis, column = state.basis, self.layout.depth
         live = np.flatnonzero(basis.level >= 0)
-        pose = x[POSE]
+        pose = x[POSE] + self.coarse.T @ basis.modes.T
         motion = (pose[list(MOVING)] ** 2).sum(0)
         chosen = live[np.argsort(-motion[live])[:PARALLAX_MODES]]
         size = self.layout.depths
@@ -192,7 +199,7 @@ class Posterior:
             left += square - mixed.T @ solved[:, :-1]
             own = sum((a[j] * raw[column[j], k] for j in range(4)), np.zeros(size))
             pull += own + square @ state.depth - mixed.T @ solved[:, -1]
-        return np.asarray(np.linalg.solve(left, pull - 0.0))
+        return np.asarray(np.linalg.solve(left, pull))
 
     def _temporal(self, state: State) -> Array:
         """Temporal covariance (T, T): the smooth one plus what the units of this block did."""

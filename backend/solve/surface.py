@@ -22,8 +22,10 @@ from ..types import FLIP, Floats
 Array = NDArray[np.float64]
 
 STEEPEST = 0.5  #: cosine of surface normal and line of sight below which a pixel is not used
+UNIT_LIMIT = 1.2  #: of full strength
+DETAIL_LIMIT = 6.0  #: px at 240: what no unit explains is small
 JAW_LIMIT = 0.5  #: rad of jaw opening that counts as its full strength
-DETAIL_SIGMA = (45.0, 22.0)  #: px at a face width of 240 px
+DETAIL_SIGMA = (45.0, 22.0, 15.0)  #: px at a face width of 240 px
 DEPTH_SIGMA = 30.0  #: px at 240
 
 
@@ -235,6 +237,11 @@ class Surface:
         turns = [np.cross(axis, at - self.centre) for axis in np.eye(3)]
         shifts = [np.broadcast_to(axis, at.shape) for axis in np.eye(3)]
         return np.stack([self.flow(m, at) for m in (*turns, *shifts)])
+
+    def limits(self) -> Array:
+        """(X,) px: UNIT_LIMIT times full strength for units, DETAIL_LIMIT for detail."""
+        detail = np.full(int((self.group > 0).sum()), DETAIL_LIMIT * self.reference.scale)
+        return np.r_[UNIT_LIMIT / self.unit_scale, detail]
 
     def unit_mixing(self) -> Array:
         """(U, X): how the columns (sides, both sides at once) add up to the U units and jaw turns, at full strength = 1."""

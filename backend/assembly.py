@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the solve's estimates, about one reference pose in camera space, to the head's own parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from .solve.clip import Solved
+from .solve.surface import JAW_LIMIT, Surface
+from .types import FLIP
+
+Array = NDArray[np.float64]
+
+DETAIL_MODES = 16
+DETAIL_KEPT = 0.995  #: share of the detail's energy the modes must hold, if 16 can
+DETAIL_SMALLEST_PX = 0.02  #: a mode that never moves anything by this much is left out
+EXPORT_JAW = ("jawOpen", "jawSide")  #: names of the jaw's turns among the units of an event
+
+
+@dataclass(frozen=True)
+class Performance:
+    """The moving part of a take; arrays as in `types.Take`, float64, NaN where nothing was measured."""
+
+    shape_offset: Array
+    expression: Array
+    expression_std: Array
+    expression_factor: Array
+    pose: Array
+    pose_std: Array
+    translation: Array
+    translation_std: Array
+    detail_basis: Array
+    detail: Array
+    detail_std: Array
+    motion_names: tuple[str, ...]
+    motion_px: Array  #: (T, U) size of every unit in work px: for events
+    motion_std_px: Array
+
+
+def perform(surface: Surface, solved: Solved) -> Performance:
+    """Convert the estimates. Eyes are left at rest."""
+    head = surface.reference.head
+    frames, units = len(solved.place), len(head.expression)
+    of_head = [k for k, name in enumerate(surface.unit_names) if name in head.expression_names]
+    number = [head.expression_names.index(surface.unit_names[k]) for k in of_head]
+    seen = np.isfinite(solved.place[:, 0])
+    expression, std = (np.full((frames, units), np.nan) for _ in range(2))
+    factor = np.full((frames, units, solved.factor.shape[2]), np.nan)
+    for full, part in ((expression, solved.units), (std, solved.units_std), (factor, solved.factor)):
+        full[seen] = 0
+        full[np.ix_(seen, number)] = part[np.ix_(seen, of_head)]
+    pose, pose_std, translation, translation_std = _rigid(surface, solved)
+    basis, detail, detail_std = _detail_modes(surface, solved, seen)
+    size = 1 / surface.unit_scale[: len(surface.unit_names)]
+    return Performance(
+        surface.reference.offset + _depth_offset(surface, solved.depth),
+        expression, std, factor, pose, pose_std, translation, translation_std, basis, detail, detail_std,
+        tuple(EXPORT_JAW[name == "jaw_yaw"] if name.startswith("jaw_") else name for name in surface.unit_names),
+        solved.units * size, solved.units_std * size,
+    )  # fmt: skip
+
+
+def _depth_offset(surface: Surface, depth: Array) -> Array:
+    """(V, 3) m, head space: the depth correction along the lines of sight of the reference pose."""
+    away = surface.vertices / surface.vertices[:, 2:] * (surface.depth_vertex @ depth)[:, None]
+    return np.asarray(away @ surface.reference.turn)
+
+
+def _rigid(surface: Surface, solved: Solved) -> tuple[Array, Array, Array, Array]:
+    """Poses (T, J, 3) and translations (T, 3) of the head from motion about the face's centre in camera space."""
+    reference = surface.reference
+    joint = reference.head.joints(reference.shape)[0]
+    jaw = reference.head.joint_names.index("jaw")
+    frames = len(solved.place)
+    pose, std = (np.full((frames, len(reference.head.joint_names), 3), np.nan) for _ in range(2))
+    translation = np.full((frames, 3), np.nan)
+    seen = np.isfinite(solved.place[:, 0])
+    # Where two blocks are faded together the mean of two rotations is a rotation only after projection.
+    turn = Rotation.from_matrix(solved.turn[seen]).as_matrix()
+    rest = Rotation.from_rotvec(reference.pose).as_matrix()
+    pose[seen], std[seen] = 0, 0
+    pose[seen, 0] = Rotation.from_matrix(FLIP @ turn @ FLIP @ rest).as_rotvec()
+    std[seen, 0] = solved.pose_std[seen, :3]
+    arm = FLIP @ joint + reference.translation - surface.centre
+    translation[seen] = turn @ arm + solved.place[seen] - FLIP @ joint
+    for axis, name in enumerate(("jaw_pitch", "jaw_yaw")):
+        if name in surface.unit_names:
+            column = surface.unit_names.index(name)
+            pose[seen, jaw, axis] = solved.units[seen, column] * JAW_LIMIT
+            std[seen, jaw, axis] = solved.units_std[seen, column] * JAW_LIMIT
+    return pose, std, translation, solved.pose_std[:, 3:]
+
+
+def _detail_modes(surface: Surface, solved: Solved, seen: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
+    """At most DETAIL_MODES principal motions of the detail, (D, V, 3) head space, their strengths and deviations (T, D)."""
+    columns = surface.basis[surface.group > 0]
+    strength = solved.detail[seen]
+    visible = columns[:, surface.seen].reshape(len(columns), -1) * surface.px_per_m
+    gram = visible @ visible.T / max(int(surface.seen.sum()), 1)
+    root = np.linalg.cholesky(gram + 1e-9 * np.trace(gram) / max(len(gram), 1) * np.eye(len(gram)))
+    value, vector = np.linalg.eigh(root.T @ (strength.T @ strength) @ root) if len(columns) else (np.zeros(0), np.zeros((0, 0)))
+    order = np.argsort(-value)
+    energy = np.cumsum(value[order]) / max(float(value.sum()), 1e-30)
+    keep = order[: min(DETAIL_MODES, int(np.searchsorted(energy, DETAIL_KEPT)) + 1)] if len(order) else order
+    if len(keep):
+        # A mode's strength has unit gain on its own shape, whose RMS over the face is 1 px at strength 1.
+        read = root @ vector[:, keep]
+        keep = keep[np.abs(strength @ read).max(0) > DETAIL_SMALLEST_PX]
+    read, write = root @ vector[:, keep], np.linalg.solve(root.T, vector[:, keep])
+    basis = np.tensordot(write.T, columns, 1) @ surface.reference.turn
+    detail, std = (np.full((len(seen), len(keep)), np.nan) for _ in range(2))
+    detail[seen] = strength @ read
+    std[seen] = np.sqrt(np.maximum(solved.detail_variance @ read**2, 0))
+    return basis, detail, std

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the eyes turn, from the tracker's irises: a coarse measurement, kept apart from expression."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from .motion.footage import landmarks_between
+from .types import Tracks
+
+Array = NDArray[np.float64]
+
+EYE_RADIUS_M = 0.012
+SIDES = ((473, (362, 263)), (468, (133, 33)))  #: iris centre and eye corners of the left and the right eye
+STEADY = 3.0  #: a turn below this many standard deviations is shown as none
+
+
+def eye_turns(tracks: Tracks, frames: NDArray[np.int64], rest: NDArray[np.int64], px_per_m: float) -> tuple[Array, Array]:
+    """Turns of both eyes against their direction at rest.
+
+    Args:
+        tracks: landmarks.
+        frames: (T,) frame numbers wanted.
+        rest: (K,) tracked frames (indices into `tracks`) with the eyes at rest.
+        px_per_m: scale of the face in the picture.
+
+    Returns:
+        (T, 2, 3) axis-angle of the left and the right eye, rad, NaN without a face; standard deviation (rad).
+    """
+    radius = EYE_RADIUS_M * px_per_m
+    turns, deviation = np.zeros((len(frames), 2, 3)), 0.0
+    for side, (iris, corners) in enumerate(SIDES):
+        shift = tracks.landmarks[:, iris, :2] - tracks.landmarks[:, list(corners), :2].mean(1)
+        shift = shift - np.nanmedian(shift[rest], axis=0)
+        steady, jitter = _steady(shift)
+        along = Tracks(tracks.frame, _as_landmarks(steady), tracks.confidence, tracks.shot, tracks.cut_frames)
+        angle = np.arcsin(np.clip(landmarks_between(along, frames)[:, 0] / radius, -0.7, 0.7))
+        turns[:, side, 0], turns[:, side, 1] = angle[:, 1], angle[:, 0]
+        deviation = max(deviation, jitter / radius)
+    return turns, deviation
+
+
+def _steady(shift: Array) -> tuple[Array, float]:
+    """Iris shifts (N, 2) px without what is within their own jitter, and that jitter (px)."""
+    change = np.abs(np.diff(shift, axis=0))
+    change = change[np.isfinite(change)]
+    jitter = float(np.median(change)) / 0.6745 / np.sqrt(2) if len(change) else 0.0
+    smooth = gaussian_filter1d(np.nan_to_num(shift), 1.0, axis=0, mode="nearest")
+    size = np.linalg.norm(smooth, axis=1, keepdims=True)
+    keep = np.maximum(0, 1 - (STEADY * jitter / np.maximum(size, 1e-9)) ** 2)
+    return np.where(np.isfinite(shift), smooth * keep, np.nan), jitter
+
+
+def _as_landmarks(steady: Array) -> NDArray[np.float32]:
+    """One landmark per frame (N, 1, 3), NaN where the face was lost."""
+    return np.concatenate([steady, np.zeros((len(steady), 1))], 1)[:, None].astype(np.float32)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The head's coarse motion from its tracked poses: what the sheet is measured on top of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation, Slerp
+
+from ..types import FLIP, Floats, HeadFit
+from .field import Views
+
+Array = NDArray[np.float64]
+
+STEADY = 3.0  #: tracked frames (about 0.1 s): the landmarks' jitter must not shake the view
+
+
+@dataclass(frozen=True)
+class RigidMotion:
+    """Motion of B frames against the reference frame, camera space: X' = turn @ X + shift.
+
+    Attributes:
+        turn: (B, 3, 3).
+        shift: (B, 3) m.
+    """
+
+    turn: Array
+    shift: Array
+
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> RigidMotion:
+        return RigidMotion(self.turn[rows], self.shift[rows])
+
+    def views(self, points: Array, camera: Array) -> Views:
+        """Where points (M, 3) of the reference go in the pictures of camera K (3, 3)."""
+        moved = np.einsum("bij,mj->bmi", self.turn, points) + self.shift[:, None]
+        base = moved[..., :2] / moved[..., 2:] * camera[[0, 1], [0, 1]] + camera[:2, 2]
+        scale = points[:, 2].mean() / moved[..., 2].mean(1)
+        return Views(base, self.turn[:, :2, :2] * scale[:, None, None])
+
+
+def against(fit: HeadFit, pose: Floats, translation: Floats, joint: Floats) -> RigidMotion:
+    """Motion of the fit's frames against a reference pose (3,) and translation (3,); `joint` (3,) is the root."""
+    rest = Rotation.from_rotvec(pose).as_matrix()
+    turn = FLIP @ Rotation.from_rotvec(fit.pose).as_matrix() @ rest.T @ FLIP
+    centre = FLIP @ joint
+    return RigidMotion(turn, centre + fit.translation - turn @ (centre + translation))
+
+
+def smoothed(fit: HeadFit) -> HeadFit:
+    """The fit with poses smoothed over neighbouring tracked frames, not across gaps."""
+    pose, translation = fit.pose.copy(), fit.translation.copy()
+    seen = np.isfinite(pose[:, 0])
+    edges = np.flatnonzero(np.diff(np.r_[0, seen.astype(np.int8), 0])).reshape(-1, 2)
+    for start, stop in edges:
+        turn = Rotation.from_rotvec(pose[start:stop])
+        mean = turn.mean()
+        local = gaussian_filter1d((mean.inv() * turn).as_rotvec(), STEADY, axis=0, mode="nearest")
+        pose[start:stop] = (mean * Rotation.from_rotvec(local)).as_rotvec()
+        translation[start:stop] = gaussian_filter1d(translation[start:stop], STEADY, axis=0, mode="nearest")
+    return HeadFit(fit.shape, fit.shape_std, fit.camera, pose, translation, fit.expression, fit.residual_px)
+
+
+def at_frames(fit: HeadFit, tracked: NDArray[np.int64], frames: NDArray[np.int64]) -> HeadFit:
+    """Poses at any frames (T,): between tracked ones, NaN beside a frame without a face."""
+    seen = np.flatnonzero(np.isfinite(fit.pose[:, 0]))
+    pose, translation = (np.full((len(frames), 3), np.nan) for _ in range(2))
+    if len(seen) == 1:
+        same = frames == tracked[seen[0]]
+        pose[same], translation[same] = fit.pose[seen[0]], fit.translation[seen[0]]
+    else:
+        inside = (frames >= tracked[seen[0]]) & (frames <= tracked[seen[-1]])
+        pose[inside] = Slerp(tracked[seen], Rotation.from_rotvec(fit.pose[seen]))(frames[inside]).as_rotvec()
+        for k in range(3):
+            translation[inside, k] = np.interp(frames[inside], tracked[seen], fit.translation[seen, k])
+    return HeadFit(fit.shape, fit.shape_std, fit.camera, pose, translation, np.zeros((len(frames), 0)), fit.residual_px)

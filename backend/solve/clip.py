@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The solve over a clip of any length: blocks that overlap and are faded into one another below the noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..motion.footage import DenseMotion
+from ..template import Neutral
+from .block import FACTOR_RANK, Block, BlockResult, solve_block
+from .columns import Columns
+
+Array = NDArray[np.float64]
+
+BLOCK = 256  #: frames solved together
+OVERLAP = 64  #: frames two blocks share
+OCCLUDED_AT = 0.25  #: share of the template's texture a frame fails to show, from which something hides the face (a broad smile: 0.08)
+SHORTEST = 3  #: a run of frames shorter than this is bridged, not solved
+
+
+@dataclass
+class Solved:
+    """Estimates of T frames; NaN where nothing was measured. Units as in `BlockResult`."""
+
+    turn: Array
+    place: Array
+    pose_std: Array
+    units: Array
+    units_std: Array
+    factor: Array
+    detail: Array
+    detail_variance: Array
+    depth: Array
+    hidden: NDArray[np.bool_]
+
+
+def runs(good: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Runs [start, stop) of True."""
+    edge = np.flatnonzero(np.diff(np.r_[0, good.astype(np.int8), 0]))
+    return [(int(a), int(b)) for a, b in edge.reshape(-1, 2)]
+
+
+def blocks(start: int, stop: int) -> list[tuple[int, int]]:
+    """Blocks [a, b) that cover a run, each sharing OVERLAP frames with the next."""
+    if stop - start <= BLOCK + OVERLAP:
+        return [(start, stop)]
+    first = list(range(start, stop - OVERLAP - 1, BLOCK - OVERLAP))
+    out = [(a, min(a + BLOCK, stop)) for a in first]
+    return out if out[-1][1] == stop else [*out[:-1], (out[-1][0], stop)]
+
+
+def fade(block: tuple[int, int], run: tuple[int, int]) -> Array:
+    """Weight (b - a,) of a block's frames: raised cosines over the overlaps, which add up to 1."""
+    a, b = block
+    weight = np.ones(b - a)
+    ramp = (1 - np.cos(np.pi * (np.arange(OVERLAP) + 0.5) / OVERLAP)) / 2
+    if a > run[0]:
+        weight[:OVERLAP] = ramp
+    if b < run[1]:
+        weight[-OVERLAP:] = ramp[::-1]
+    return weight
+
+
+def solve_clip(neutral: Neutral, motion: DenseMotion, fps: float) -> Iterator[tuple[float, Solved]]:
+    """Solve all frames. Yields (fraction done, the result so far) after each block."""
+    columns = Columns(neutral.surface, neutral.field)
+    seen = np.isfinite(motion.residual)
+    hidden = np.zeros(len(seen), bool)
+    hidden[seen] = motion.residual[seen] > OCCLUDED_AT * neutral.texture
+    pieces = [(block, run) for run in runs(seen) for block in blocks(*run)]
+    out = _empty(columns, len(seen), hidden)
+    depth: Array | None = None
+    order = sorted(pieces, key=lambda piece: -_travel(columns, motion, piece[0], hidden))
+    for number, (block, run) in enumerate(order):
+        span = slice(*block)
+        measured = Block(motion.rows(*block), motion.coarse[span], hidden[span])
+        result = solve_block(columns, measured, fps, neutral.residual_variance, depth)
+        # The block with the most head motion knows the depth best; all others use it, so that nothing jumps between them.
+        depth = result.depth if depth is None else depth
+        _add(out, result, block, fade(block, run))
+        yield (number + 1) / len(order), out
+
+
+def _travel(columns: Columns, motion: DenseMotion, block: tuple[int, int], hidden: NDArray[np.bool_]) -> float:
+    """How much the picture of the face moves over a block, px^2: the parallax to expect."""
+    rows = motion.rows(*block)[~hidden[slice(*block)]]
+    return float(rows.var(0).mean()) * len(rows) if len(rows) else 0.0
+
+
+def _empty(columns: Columns, frames: int, hidden: NDArray[np.bool_]) -> Solved:
+    units = len(columns.surface.unit_names)
+    details = int((columns.surface.group > 0).sum())
+    blank = lambda *shape: np.full((frames, *shape), np.nan)  # noqa: E731
+    rank = min(FACTOR_RANK, units)
+    return Solved(
+        blank(3, 3), blank(3), blank(6), blank(units), blank(units), blank(units, rank), blank(details),
+        np.zeros(details), np.zeros(columns.layout.depths), hidden,
+    )  # fmt: skip
+
+
+def _add(out: Solved, result: BlockResult, block: tuple[int, int], weight: Array) -> None:
+    """Fade a block in. Deviations fade like the values: the overlap is no better known than its blocks."""
+    rows = slice(*block)
+    for name in ("turn", "place", "pose_std", "units", "units_std", "factor", "detail"):
+        total, part = getattr(out, name)[rows], getattr(result, name)
+        shaped = weight.reshape(-1, *[1] * (part.ndim - 1))
+        total[:] = np.where(np.isnan(total), 0, total) + shaped * part
+    out.detail_variance = np.maximum(out.detail_variance, result.detail_variance)
+    out.depth = result.depth
