@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from .environments import ROOT, Line
+from .environments import ROOT, Failure, Line
 
 #: seconds until a check is ended by force: Blender 4.5 hangs at exit when a timer or handler is left behind
 LIMIT_S = 900
@@ -43,33 +43,36 @@ def lint(python: Path) -> list[Outcome]:
 
 
 def tests(lines: list[Line], arguments: list[str], long: bool) -> list[Outcome]:
-    """Run pytest: unit tests once per Python, Blender and extension tests in every line.
+    """Run pytest: unit tests once per Python, Blender and extension tests in every line, accuracy in the newest.
 
     Arguments that name files or folders choose among the suites; the rest goes to pytest as it is.
     """
     newest_first = lines[::-1]
     plan = [("unit", line) for line in {line.python: line for line in newest_first}.values()]
     plan += [(suite, line) for suite in ("blender", "extension") for line in newest_first]
+    plan += [("bench", newest_first[0])]
     paths = [argument for argument in arguments if (ROOT / argument.split("::")[0]).exists()]
     options = [argument for argument in arguments if argument not in paths]
     outcomes = []
     for suite, line in plan:
-        folder = ROOT / "tests" / suite
-        chosen = [path for path in paths if suite_of(path) in (suite, None)] if paths else [f"tests/{suite}"]
-        if not chosen or not any(folder.rglob("test_*.py")):
-            continue
-        if suite_of(chosen[0]) is None:  # the whole of tests/ was named
-            chosen = [f"tests/{suite}"]
-        command = [str(line.executable), "-I", "-m", "pytest", *([] if long else ["-m", "not long"]), *options, *chosen]
-        outcome = run(f"tests/{suite} on {line.name}", command, LONG_LIMIT_S if long else LIMIT_S, bool(arguments))
-        outcomes.append(outcome)
+        chosen = chosen_in(ROOT / "tests" / suite, paths)
+        if chosen:
+            command = [str(line.executable), "-I", "-m", "pytest", *([] if long else ["-m", "not long"])]
+            limit_s = LONG_LIMIT_S if long else LIMIT_S
+            outcomes.append(run(f"{suite} on {line.name}", [*command, *options, *chosen], limit_s, bool(arguments)))
+    if not outcomes:
+        raise Failure(f"no tests in {' '.join(paths)}: name files or folders under tests/.")
     return outcomes
 
 
-def suite_of(path: str) -> str | None:
-    """The suite a path belongs to; None for tests/ itself."""
-    parts = (ROOT / path.split("::")[0]).resolve().relative_to(ROOT / "tests").parts
-    return parts[0] if parts else None
+def chosen_in(folder: Path, paths: list[str]) -> list[str]:
+    """What to run of a suite's folder: the paths inside it, or all of it when none are given or one holds it."""
+    if not any(folder.rglob("test_*.py")):
+        return []
+    places = {path: (ROOT / path.split("::")[0]).resolve() for path in paths}
+    if not paths or any(place in folder.parents for place in places.values()):
+        return [str(folder)]
+    return [path for path, place in places.items() if folder in (place, *place.parents)]
 
 
 def run(name: str, command: list[str], limit_s: float = LIMIT_S, may_be_empty: bool = False) -> Outcome:
