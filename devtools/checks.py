@@ -76,7 +76,10 @@ def chosen_in(folder: Path, paths: list[str]) -> list[str]:
 
 
 def run(name: str, command: list[str], limit_s: float = LIMIT_S, may_be_empty: bool = False) -> Outcome:
-    """Run one check, passing its output on; keep pytest's closing line; end it by force after `limit_s`."""
+    """Run one check, passing its output on; keep pytest's closing line; end it by force after `limit_s`.
+
+    One thread for linear algebra: on a busy machine OpenBLAS's threads wait for one another and take ten times as long.
+    """
     print(f"\n--- {name}", flush=True)
     start, closing = time.monotonic(), ""
     process = subprocess.Popen(
@@ -86,6 +89,7 @@ def run(name: str, command: list[str], limit_s: float = LIMIT_S, may_be_empty: b
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
         start_new_session=True,
     )
     timer = threading.Timer(limit_s, end_by_force, [process])
