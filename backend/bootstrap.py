@@ -25,6 +25,8 @@ def install_package(root: Path = ROOT) -> None:
 
 
 if __name__ == "__main__":
+    # Many small matrix products: a second BLAS thread only makes the first one wait (ten times slower on a busy machine).
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.path[:0] = [folder for folder in sys.argv.pop(1).split(os.pathsep) if folder]
     install_package()
     runpy.run_module("microface.backend", run_name="__main__", alter_sys=True)

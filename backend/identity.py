@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from ..models.head.model import HeadModel
 from ..models.head.raster import project
-from ..models.head.units import GAZE_UNITS, NEVER_SOLVED
+from ..models.head.units import GAZE_UNITS, MINOR, NEVER_SOLVED, mirrored
 from .types import FLIP, Floats, HeadFit, Tracks
 
 Array = NDArray[np.float64]
@@ -24,8 +24,9 @@ Array = NDArray[np.float64]
 FRAMES = 10  #: frames that fix the identity
 LANDMARK_SHARE = 0.01  #: error of a landmark as a share of the face width
 OUTLINE_TRUST = 0.3  #: the outline slides over the skin as the head turns
-SHAPE_PRIOR = 0.5  #: sigma
-EXPRESSION_PRIOR = 0.3  #: of a unit's full strength
+SHAPE_PRIOR = 0.3  #: sigma
+EXPRESSION_PRIOR = 0.15  #: of a unit's full strength, scale of the sparse prior |e|
+SPARSE = 0.2  #: strength below which the sparse prior is quadratic
 FOCAL_PRIOR = (1.6, 0.4)  #: focal length / longer side of the picture: median and sigma of its logarithm
 #: the tracker's face oval
 OUTLINE = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150,
@@ -39,8 +40,8 @@ class _Points:
     index: NDArray[np.int64]  #: (L,) tracker landmark
     base: Array  #: (L, 3)
     identity: Array  #: (S, L, 3)
-    expression: Array  #: (E', L, 3)
-    units: NDArray[np.int64]  #: (E',) unit numbers
+    expression: Array  #: (E', L, 3) units the landmarks can tell apart, both sides at once
+    spread: Array  #: (E', E) which of the head's units each moves
     trust: Array  #: (L,)
 
 
@@ -48,11 +49,16 @@ def _landmark_points(head: HeadModel) -> _Points:
     keep = np.flatnonzero(head.landmark_index < 468)
     corner, weight = head.faces[head.landmark_triangle[keep]], head.landmark_weight[keep]
     pick = lambda v: np.einsum("...lkc,lk->...lc", v[..., corner, :], weight) @ FLIP  # noqa: E731
-    hidden = (*GAZE_UNITS, *NEVER_SOLVED)
-    units = np.array([k for k, name in enumerate(head.expression_names) if name not in hidden])
+    names = head.expression_names
+    hidden = (*GAZE_UNITS, *NEVER_SOLVED, *MINOR)
+    seen = [k for k, name in enumerate(names) if name not in hidden and mirrored(name) not in names[:k]]
+    spread = np.zeros((len(seen), len(names)))
+    for row, k in enumerate(seen):
+        spread[row, [k, names.index(mirrored(names[k]))]] = 1
     index = head.landmark_index[keep].astype(np.int64)
     trust = np.where(np.isin(index, OUTLINE), OUTLINE_TRUST, 1.0)
-    return _Points(index, pick(head.template), pick(head.identity), pick(head.expression[units]), units, trust)
+    expression = np.tensordot(spread, pick(head.expression), 1)
+    return _Points(index, pick(head.template), pick(head.identity), expression, spread, trust)
 
 
 def _spread(tracks: Tracks, first: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -114,6 +120,11 @@ def _robust(residual: Array, trust: Array, sigma: float) -> Array:
     return np.repeat(trust / (1 + size**2) ** 2, 2) / sigma**2
 
 
+def _sparse(expression: Array) -> Array:
+    """Prior precision (E',) of an absolute-value prior, reweighted: few units at once explain a face."""
+    return 1 / (EXPRESSION_PRIOR * (np.abs(expression) + SPARSE))
+
+
 def _start(points: _Points, seen: Array, focal: float, centre: Array) -> _Frame:
     """A frontal head of the right size at the right place, turned as the eyes and the face's depth say."""
     extent = np.ptp(points.base[:, :2], axis=0)
@@ -166,8 +177,7 @@ def fit_head(head: HeadModel, tracks: Tracks, width: int, height: int, fov_deg: 
         turn = FLIP @ frame.rotation @ FLIP
         pose[n] = Rotation.from_matrix(turn).as_rotvec()
         translation[n] = frame.translation - FLIP @ (joint - turn @ joint)
-        expression[n] = 0
-        expression[n, points.units] = frame.expression
+        expression[n] = frame.expression @ points.spread
         residual.append(_linearise(points, person, frame, focal, centre, seen[n, :, :2])[0])
     rms = float(np.sqrt(np.mean(np.square(residual)) * 2))
     return HeadFit(shape, error, camera, pose, translation, expression, rms)
@@ -177,7 +187,7 @@ def _fit_identity(
     points: _Points, seen: Array, centre: Array, sigma: float, longer: int, known: float | None
 ) -> tuple[Array, float, Array]:
     """Shape (S,), log focal length and the shape's deviation (S,), from K frames (K, L, 3)."""
-    s, e = len(points.identity), len(points.expression)
+    s = len(points.identity)
     log_focal = float(np.log(known or FOCAL_PRIOR[0] * longer))
     prior_log, spread = log_focal, (1e-4 if known else FOCAL_PRIOR[1])
     shape = np.zeros(s)
@@ -195,10 +205,10 @@ def _fit_identity(
             w = _robust(r, points.trust, sigma * (3 if step < 4 else 1))
             common = np.concatenate([d_shape, d_focal], 1) * free
             a = own.T @ (w[:, None] * own)
-            a[6:, 6:] += np.eye(e) / (EXPRESSION_PRIOR**2 if free else 1e-6)
-            a[np.arange(6), np.arange(6)] *= 1 + 1e-9
+            prior = _sparse(frame.expression) if free else np.full(len(frame.expression), 1e6)
+            a[6:, 6:] += np.diag(prior)
             g = own.T @ (w * r)
-            g[6:] -= frame.expression / EXPRESSION_PRIOR**2
+            g[6:] -= prior * frame.expression
             cross = own.T @ (w[:, None] * common)
             solved = np.linalg.solve(a, np.c_[g, cross])
             left += common.T @ (w[:, None] * common) - cross.T @ solved[:, 1:]
@@ -223,14 +233,14 @@ def _fit_frame(
     frame = _start(points, seen, focal, centre)
     if before is not None:
         frame.expression = before.expression.copy()
-    e = len(points.expression)
-    for step in range(5):
+    for step in range(6):
         r, own, _ = _linearise(points, person, frame, focal, centre, seen[:, :2])
         w = _robust(r, points.trust, sigma * (3 if step < 2 else 1))
         a = own.T @ (w[:, None] * own)
-        a[6:, 6:] += np.eye(e) / EXPRESSION_PRIOR**2
+        prior = _sparse(frame.expression)
+        a[6:, 6:] += np.diag(prior)
         g = own.T @ (w * r)
-        g[6:] -= frame.expression / EXPRESSION_PRIOR**2
+        g[6:] -= prior * frame.expression
         _apply(frame, np.linalg.solve(a, g))
     return frame
 

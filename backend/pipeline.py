@@ -59,7 +59,7 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     first, stop = int(tracks.frame[0]), int(tracks.frame[-1]) + 1
     for motion in measure_footage(neutral, frames(clip, first, stop), stop - first, tracks, fit):  # noqa: B007
         say("motion", float(np.isfinite(motion.residual).sum()) / (stop - first))
-    for share, solved in solve_clip(neutral, motion, clip.fps):  # noqa: B007
+    for share, solved in solve_clip(neutral, motion, fit, tracks.frame, rest, clip.fps):  # noqa: B007
         say("solving", share)
     say("events", 0)
     return _take(clip, tracks, fit, neutral, rest, motion, solved, settings)

@@ -36,6 +36,7 @@ REST_NOISE = 3.0  #: deviations of the coarse expression within which a frame st
 REST_MARGIN = 0.1  #: of a unit's full strength
 LEAST_NOISE = 0.3  #: luma: 8 bit rounding alone
 FEWEST_PIXELS = 200
+AS_NEAR = 1.2
 COMPANY = 0.3  #: share of the candidates that must be near
 LANDMARK_TRUST = 1.0  #: bending prior of the first field, which comes from landmarks
 
@@ -184,7 +185,7 @@ def build_neutral(
     start = coarse.fit(rough, motion.views(at, reference.camera), start, steps=2)
     field, at = sight.field(work[first], PIXELS)
     sheet_motion = field.fit(fine, motion.views(at, reference.camera), start, steps=4)
-    like = np.argsort(_distances(field, sheet_motion)[first], kind="stable")[:AVERAGED]
+    like = _alike(_distances(field, sheet_motion)[first])
     picture = sight.average(work[first], [fine[k] for k in like], motion[like], sheet_motion[like])
     field, at = sight.field(picture, PIXELS)
     views = motion.views(at, reference.camera)
@@ -212,6 +213,13 @@ def most_usual_frame(reference: Reference, pictures: list[Picture], landmarks: A
     start = landmark_field(sight.sheet, reference, landmarks[0], landmarks, motion)
     found = field.fit(fine, motion.views(at, reference.camera), start, steps=5)
     return int(np.argmin(np.quantile(_distances(field, found), COMPANY, axis=1)))
+
+
+def _alike(distance: Array) -> NDArray[np.int64]:
+    """Up to AVERAGED frames, spread in time, among those about as near to the reference in form as AVERAGED of them are."""
+    reach = AS_NEAR * np.sort(distance)[: AVERAGED + 1][-1]
+    near = np.flatnonzero(distance <= reach)
+    return near[np.unique(np.linspace(0, len(near) - 1, min(AVERAGED, len(near))).round().astype(int))]
 
 
 def _distances(field: MotionField, motion: Array) -> Array:

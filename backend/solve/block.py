@@ -27,11 +27,13 @@ class Block:
     Attributes:
         motion: (T, 2n) sheet coefficients, px.
         coarse: the head's coarse motion they are measured on top of.
+        macro: (T, X) px, large expressions from the landmarks.
         hidden: (T,) frames whose picture is not to be believed: they follow from their neighbours.
     """
 
     motion: Array
     coarse: RigidMotion
+    macro: Array
     hidden: NDArray[np.bool_]
 
 
@@ -61,14 +63,14 @@ class BlockResult:
 
 
 def _first_pose(columns: Columns, block: Block, depth: Array) -> Array:
-    """Pose (T, 6) with the face held rigid."""
+    """Pose (T, 6) beyond the coarse motion, with the large expressions held."""
     pose = np.zeros((len(block.motion), 6))
-    none = np.zeros((len(pose), columns.layout.expressions))
     evidence = columns.field.evidence(block.motion)
     for _ in range(3):
-        model = columns.to_sheet(columns.displacement(block.coarse, pose, depth, none))
+        model = columns.to_sheet(columns.displacement(block.coarse, pose, depth, block.macro))
         pull = columns.coefficients[:, :6].T @ evidence.T - columns.informed[:, :6].T @ model.T
         pose += np.linalg.solve(columns.normal[:6, :6], pull).T
+        pose = np.clip(pose, -columns.pose_limit, columns.pose_limit)
     return pose
 
 
@@ -89,11 +91,14 @@ def solve_block(
     state = start(layout, surface.group, frames, fps, residual_variance * MODEL_ERROR)
     if depth is not None:
         state.depth = depth
+    state.expression = block.macro.copy()
     state.pose = _first_pose(columns, block, state.depth)
     state.pose[block.hidden] = _bridged(state.pose, block.hidden)
-    limit = surface.limits()
     coarse = columns.as_pose(block.coarse)
-    model = Posterior(layout, columns.normal, surface.group, limit, coarse, fps, residual_variance)
+    model = Posterior(
+        layout, columns.normal, surface.group, surface.trust(), surface.limits(), surface.lowest(), columns.pose_limit,
+        coarse, block.macro, fps, residual_variance,
+    )
     evidence = columns.field.evidence(block.motion)
     for turn in range(PASSES):
         moved = columns.to_sheet(columns.displacement(block.coarse, state.pose, state.depth, state.expression))

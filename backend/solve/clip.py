@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from ..motion.footage import DenseMotion
 from ..template import Neutral
+from ..types import HeadFit
 from .block import FACTOR_RANK, Block, BlockResult, solve_block
 from .columns import Columns
+from .macro import macro_expression
 
 Array = NDArray[np.float64]
 
@@ -65,8 +67,22 @@ def fade(block: tuple[int, int], run: tuple[int, int]) -> Array:
     return weight
 
 
-def solve_clip(neutral: Neutral, motion: DenseMotion, fps: float) -> Iterator[tuple[float, Solved]]:
-    """Solve all frames. Yields (fraction done, the result so far) after each block."""
+def solve_clip(
+    neutral: Neutral,
+    motion: DenseMotion,
+    fit: HeadFit,
+    tracked: NDArray[np.int64],
+    rest: NDArray[np.int64],
+    fps: float,
+) -> Iterator[tuple[float, Solved]]:
+    """Solve all frames. Yields (fraction done, the result so far) after each block.
+
+    Args:
+        neutral: the template.
+        motion: of every frame against it.
+        fit: coarse poses and expressions of the frames `tracked` (N,), of which those at `rest` (K,) are neutral.
+        fps: frames per second.
+    """
     columns = Columns(neutral.surface, neutral.field)
     seen = np.isfinite(motion.residual)
     hidden = np.zeros(len(seen), bool)
@@ -77,7 +93,8 @@ def solve_clip(neutral: Neutral, motion: DenseMotion, fps: float) -> Iterator[tu
     order = sorted(pieces, key=lambda piece: -_travel(columns, motion, piece[0], hidden))
     for number, (block, run) in enumerate(order):
         span = slice(*block)
-        measured = Block(motion.rows(*block), motion.coarse[span], hidden[span])
+        large = macro_expression(neutral.surface, fit, tracked, rest, motion.first + np.arange(*block))
+        measured = Block(motion.rows(*block), motion.coarse[span], large, hidden[span])
         result = solve_block(columns, measured, fps, neutral.residual_variance, depth)
         # The block with the most head motion knows the depth best; all others use it, so that nothing jumps between them.
         depth = result.depth if depth is None else depth

@@ -15,6 +15,7 @@ from .surface import Surface
 
 Array = NDArray[np.float64]
 
+LARGEST_TURN, LARGEST_SHIFT = 0.06, 0.03  #: rad and m: the landmarks' pose is never further off
 ANCHORS = 4000  #: surface points at which the model's motion is compared with the sheet
 
 
@@ -25,7 +26,7 @@ class Columns:
         layout: of the columns.
         coefficients: (2n, P) sheet coefficients of every column.
         normal: (P, P) their information.
-        pose_scale: (6,) px RMS of a unit (rad, m) of each pose column.
+        pose_scale: (6,) px RMS of a unit (rad, m) of each pose column; pose_limit (6,) px.
     """
 
     def __init__(self, surface: Surface, field: MotionField) -> None:
@@ -40,6 +41,7 @@ class Columns:
         pose = surface.rigid_flow(at)
         self.pose_scale = np.sqrt((pose**2).sum(2).mean(1))
         step = 1e-4
+        self.pose_limit = np.repeat([LARGEST_TURN, LARGEST_SHIFT], 3) * self.pose_scale
         nearer, farther = surface.rigid_flow(at - step * ray), surface.rigid_flow(at + step * ray)
         parallax = (farther - nearer)[list(MOVING)] / (2 * step) / self.pose_scale[list(MOVING), None, None]
         bump = surface.depth_bump[self._anchor]

@@ -2,7 +2,7 @@
 """One linear-Gaussian model of a whole block of frames, its hyperparameters by evidence.
 
     evidence_t = N (pose_t, pose_t x depth, expression_t) + noise,   noise ~ N(0, sigma^2 N)
-    expression_e. ~ N(0, v_e K)   v_e: one variance a unit (few units at once), K: temporal covariance, partly learned
+    expression_e. ~ N(0, v_e K)   v_e: one variance a unit (few units at once, each pulling its own way), K: temporal covariance, partly learned
     depth ~ N(0, (12 mm)^2)        pose: no prior
 
 The pose columns over the corrected depth are bilinear: depth is found by variable projection, all else marginalised.
@@ -24,7 +24,6 @@ Array = NDArray[np.float64]
 
 START_PX = 0.1  #: a unit begins small, the evidence lets it grow
 DETAIL_PX = 0.05
-NEGATIVE = 0.4  #: of a column's limit: how far a unit may go against its direction
 MODEL_ERROR = 20.0  #: variance the picture's noise is multiplied by: codec, relighting, misfit
 LEARNED_AGAINST = 2.0  #: weight of the smooth temporal covariance against the learned one
 DEPTH_PRIOR_M = 0.012
@@ -87,30 +86,35 @@ class Posterior:
     """EM over one block: expectation in temporal modes, maximisation of variances, noise, depth and temporal covariance."""
 
     def __init__(
-        self, layout: Layout, normal: Array, group: NDArray[np.int64], limit: Array, coarse: Array, fps: float, floor: float
-    ) -> None:
+        self, layout: Layout, normal: Array, group: NDArray[np.int64], trust: Array,
+        limit: Array, lowest: Array, pose_limit: Array, coarse: Array, macro: Array,
+        fps: float, floor: float,
+    ) -> None:  # fmt: skip
         """Set the block up.
 
         Args:
             layout: of the columns.
             normal: N (P, P).
             group: (X,) 0 for units, 1.. for detail scales.
-            limit: (X,) px, the physiological limit of each column.
+            trust: (X,) factor on the evidence for a column's variance.
+            limit: (X,) px beyond `macro`; lowest (X,) px in all: what the dense motion alone may claim; pose_limit (6,) px, of the pose beyond the coarse motion.
             coarse: (T, 6) the head's coarse motion as pose columns: its parallax shows the depth too.
+            macro: (T, X) px, large expressions known beforehand: the mean of the prior.
             fps: of the block.
             floor: variance of the evidence by the picture's own residual, used where the block has no quiet modes.
         """
-        self.layout, self.normal, self.group, self.limit = layout, normal, group, limit
+        self.layout, self.normal, self.group, self.limit, self.pose_limit = layout, normal, group, limit, pose_limit
         self.units = int((group == 0).sum())  # these teach the temporal covariance
         self.floor = floor
         self.misfit = 0.0  #: variance of the evidence that the model leaves unexplained, known after a linearisation
-        self.coarse = coarse
+        self.coarse, self.macro, self.trust, self.lowest = coarse, macro, trust, lowest
         self.smooth = smooth_covariance(len(coarse), fps)
         column = layout.depth
         self._cross = [[normal[np.ix_(column[i], column[j])] for j in range(4)] for i in range(4)]
 
     def step(self, state: State, evidence: Array, *, learn_depth: bool, learn_time: bool) -> State:
-        """One EM step. `evidence` (P, T) is about the totals; the coarse motion's parallax at the present depth is taken out."""
+        """One EM step. `evidence` (P, T) is about the totals; what is known beforehand is taken out."""
+        evidence = evidence - self.normal[:, self.layout.expression] @ self.macro.T
         for j, column in zip(MOVING, self.layout.depth, strict=True):
             evidence = evidence - self.normal[:, column] @ (state.depth[:, None] * self.coarse[:, j])
         reduced, coupling, right = self._reduce(state, evidence)
@@ -118,7 +122,8 @@ class Posterior:
         if learn_depth:
             state.depth = self._depth(state, reduced, coupling, right, evidence, x)
         inverse_time = x @ state.basis.modes
-        state.pose, state.expression = inverse_time[POSE].T.copy(), np.clip(inverse_time[6:].T, -NEGATIVE * self.limit, self.limit)
+        state.pose = np.clip(inverse_time[POSE].T, -self.pose_limit, self.pose_limit)
+        state.expression = np.maximum(self.macro + np.clip(inverse_time[6:].T, -self.limit, self.limit), self.lowest)
         if learn_time:
             state.basis = time_basis(self._temporal(state))
         return state
@@ -142,7 +147,7 @@ class Posterior:
         ridge = 1e-6 * np.trace(reduced) / n
         quiet = basis.level < 0
         x[POSE, quiet] = np.linalg.solve(reduced[POSE, POSE], right[POSE, quiet])
-        gathered, count = np.zeros(n - 6), 0
+        gathered, count, signed = np.zeros(n - 6), 0, self._signed(state)
         state.covariance, self._factors = [], []
         for number, variance in enumerate(basis.level_variance):
             mode = basis.level == number
@@ -152,7 +157,7 @@ class Posterior:
             x[:, mode] = cho_solve(factor, right[:, mode], check_finite=False)
             lower = dpotri(factor[0], lower=1)[0]
             covariance = state.noise * (np.tril(lower) + np.tril(lower, -1).T)
-            spread = np.diag(covariance)[6:, None] + x[6:, mode] ** 2
+            spread = np.diag(covariance)[6:, None] + signed[:, None] * x[6:, mode] ** 2
             gathered += (spread / basis.variance[mode]).sum(1)
             count += int(mode.sum())
             state.covariance.append(covariance)
@@ -163,9 +168,17 @@ class Posterior:
         state.noise = self._noise(reduced, right[:, quiet])
         return x, state
 
+    def _signed(self, state: State) -> Array:
+        """(X,) factor on a unit's evidence: in a large expression muscles pull, so a unit that runs backwards is not the one.
+
+        At micro size a unit may run backwards: resting tone relaxes.
+        """
+        share = (np.maximum(state.expression, 0) ** 2).sum(0) / np.maximum((state.expression**2).sum(0), 1e-12)
+        return np.where((self.group == 0) & self.macro.any(), np.minimum(2 * share, 1.0), 1.0)
+
     def _variances(self, mean_square: Array) -> Array:
         """One variance a unit, one a scale of detail."""
-        variance = np.clip(mean_square, 1e-7, (self.limit / 3) ** 2)
+        variance = np.clip(self.trust * mean_square, 1e-7, (self.limit / 3) ** 2)
         for number in range(1, int(self.group.max(initial=0)) + 1):
             members = self.group == number
             variance[members] = max(float(mean_square[members].mean()), 1e-8)
@@ -203,6 +216,6 @@ class Posterior:
 
     def _temporal(self, state: State) -> Array:
         """Temporal covariance (T, T): the smooth one plus what the units of this block did."""
-        unit = (state.expression / np.sqrt(state.variance))[:, : self.units]
+        unit = ((state.expression - self.macro) / np.sqrt(state.variance))[:, : self.units]
         learned = LEARNED_AGAINST * self.smooth + unit @ unit.T
         return np.asarray(learned * np.trace(self.smooth) / np.trace(learned))

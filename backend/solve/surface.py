@@ -16,13 +16,15 @@ from scipy.spatial.transform import Rotation
 
 from ...models.head.model import HeadModel
 from ...models.head.raster import project, rasterise
-from ...models.head.units import JOINT_OWNED, NEVER_SOLVED
+from ...models.head.units import JOINT_OWNED, MINOR, NEVER_SOLVED
 from ..types import FLIP, Floats
 
 Array = NDArray[np.float64]
 
 STEEPEST = 0.5  #: cosine of surface normal and line of sight below which a pixel is not used
-UNIT_LIMIT = 1.2  #: of full strength
+MINOR_TRUST = 0.7
+SHUT = 0.05  #: of UNIT_LIMIT: backwards turn of the jaw
+UNIT_LIMIT = 0.35  #: of full strength: the landmarks would have seen more
 DETAIL_LIMIT = 6.0  #: px at 240: what no unit explains is small
 JAW_LIMIT = 0.5  #: rad of jaw opening that counts as its full strength
 DETAIL_SIGMA = (45.0, 22.0, 15.0)  #: px at a face width of 240 px
@@ -238,10 +240,30 @@ class Surface:
         shifts = [np.broadcast_to(axis, at.shape) for axis in np.eye(3)]
         return np.stack([self.flow(m, at) for m in (*turns, *shifts)])
 
+    def trust(self) -> Array:
+        """(X,) how readily the evidence lets a column grow: less for minor units."""
+        minor = np.array([name in MINOR for name in self.unit_names])
+        units = np.r_[minor, [minor[left] for left, _ in self._pairs]]
+        return np.r_[np.where(units, MINOR_TRUST, 1.0), np.ones(int((self.group > 0).sum()))]
+
+    def jaw_share(self, unit: str, column: int) -> float:
+        """Strength (px) of the jaw's column that moves the visible face like a jaw unit at full strength, least squares."""
+        head = self.reference.head
+        target = (head.expression[head.expression_names.index(unit)] @ self.reference.turn.T)[self.seen].ravel()
+        own = self.basis[column][self.seen].ravel()
+        return float(own @ target / (own @ own))
+
     def limits(self) -> Array:
         """(X,) px: UNIT_LIMIT times full strength for units, DETAIL_LIMIT for detail."""
         detail = np.full(int((self.group > 0).sum()), DETAIL_LIMIT * self.reference.scale)
         return np.r_[UNIT_LIMIT / self.unit_scale, detail]
+
+    def lowest(self) -> Array:
+        """(X,) px: how far a column may run backwards. The jaw hardly closes beyond rest."""
+        closed = np.array([SHUT if name == "jaw_pitch" else 1.0 for name in self.unit_names])
+        low = -self.limits()
+        low[: len(closed)] *= closed
+        return low
 
     def unit_mixing(self) -> Array:
         """(U, X): how the columns (sides, both sides at once) add up to the U units and jaw turns, at full strength = 1."""

@@ -21,6 +21,12 @@ NEVER_SOLVED = ("tongueOut",)
 #: Meaningful only as far as the jaw is open: it brings the lips back together.
 BOUND_BY_JAW = ("mouthClose",)
 
+#: Small relatives of larger units: easily mistaken for them (a smile for a dimpler), so they must earn their place.
+MINOR = (
+    *_pair("mouthDimple", "mouthPress"), "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
+    "mouthClose", "cheekPuff", *_pair("mouthStretch"),
+)  # fmt: skip
+
 UNIT_NAMES = (
     *_pair("browDown"), "browInnerUp", *_pair("browOuterUp"),
     "cheekPuff", *_pair("cheekSquint"),
