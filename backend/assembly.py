@@ -102,15 +102,17 @@ def _detail_modes(surface: Surface, solved: Solved, seen: NDArray[np.bool_]) -> 
     visible = columns[:, surface.seen].reshape(len(columns), -1) * surface.px_per_m
     gram = visible @ visible.T / max(int(surface.seen.sum()), 1)
     root = np.linalg.cholesky(gram + 1e-9 * np.trace(gram) / max(len(gram), 1) * np.eye(len(gram)))
-    value, vector = np.linalg.eigh(root.T @ (strength.T @ strength) @ root) if len(columns) else (np.zeros(0), np.zeros((0, 0)))
+    value, vector = (
+        np.linalg.eigh(root.T @ (strength.T @ strength) @ root) if len(columns) else (np.zeros(0), np.zeros((0, 0)))
+    )
     order = np.argsort(-value)
     energy = np.cumsum(value[order]) / max(float(value.sum()), 1e-30)
     keep = order[: min(DETAIL_MODES, int(np.searchsorted(energy, DETAIL_KEPT)) + 1)] if len(order) else order
-    if len(keep):
-        # A mode's strength has unit gain on its own shape, whose RMS over the face is 1 px at strength 1.
-        read = root @ vector[:, keep]
-        keep = keep[np.abs(strength @ read).max(0) > DETAIL_SMALLEST_PX]
+    # A mode's shape has an RMS of 1 px over the face; its strength is then scaled so that its peak is 1, like a unit's.
     read, write = root @ vector[:, keep], np.linalg.solve(root.T, vector[:, keep])
+    peak = np.abs(strength @ read).max(0, initial=0)
+    large = peak > DETAIL_SMALLEST_PX
+    read, write, keep = read[:, large] / peak[large], write[:, large] * peak[large], keep[large]
     basis = np.tensordot(write.T, columns, 1) @ surface.reference.turn
     detail, std = (np.full((len(seen), len(keep)), np.nan) for _ in range(2))
     detail[seen] = strength @ read

@@ -17,7 +17,9 @@ SIDES = ((473, (362, 263)), (468, (133, 33)))  #: iris centre and eye corners of
 STEADY = 3.0  #: a turn below this many standard deviations is shown as none
 
 
-def eye_turns(tracks: Tracks, frames: NDArray[np.int64], rest: NDArray[np.int64], px_per_m: float) -> tuple[Array, Array]:
+def eye_turns(
+    tracks: Tracks, frames: NDArray[np.int64], rest: NDArray[np.int64], px_per_m: float
+) -> tuple[Array, float]:
     """Turns of both eyes against their direction at rest.
 
     Args:

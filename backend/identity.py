@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 from ..models.head.model import HeadModel
 from ..models.head.raster import project
 from ..models.head.units import GAZE_UNITS, MINOR, NEVER_SOLVED, mirrored
-from .types import FLIP, Floats, HeadFit, Tracks
+from .types import FLIP, HeadFit, Tracks
 
 Array = NDArray[np.float64]
 
@@ -48,7 +48,10 @@ class _Points:
 def _landmark_points(head: HeadModel) -> _Points:
     keep = np.flatnonzero(head.landmark_index < 468)
     corner, weight = head.faces[head.landmark_triangle[keep]], head.landmark_weight[keep]
-    pick = lambda v: np.einsum("...lkc,lk->...lc", v[..., corner, :], weight) @ FLIP  # noqa: E731
+
+    def pick(vertices: Array) -> Array:
+        return np.asarray(np.einsum("...lkc,lk->...lc", vertices[..., corner, :], weight) @ FLIP)
+
     names = head.expression_names
     hidden = (*GAZE_UNITS, *NEVER_SOLVED, *MINOR)
     seen = [k for k, name in enumerate(names) if name not in hidden and mirrored(name) not in names[:k]]

@@ -25,9 +25,8 @@ def smallest_visible(neutral: Neutral) -> dict[str, float]:
     footage is somewhat worse than this says.
     """
     noise = float(np.sqrt(neutral.residual_variance))
-    landmarks = neutral.landmarks
-    out = {}
-    for name, members in REGIONS.items():
-        deviation = neutral.field.deviation(landmarks[list(members)], noise)
-        out[name] = round(2 * float(np.median(deviation)) * neutral.window.factor, 4)
-    return out
+    members = [list(region) for region in REGIONS.values()]
+    deviation = neutral.field.deviation(neutral.landmarks[np.concatenate(members)], noise)
+    ends = np.cumsum([len(region) for region in members])[:-1]
+    usual = [float(np.median(part)) * neutral.window.factor for part in np.split(deviation, ends)]
+    return {name: round(2 * one, 4) for name, one in zip(REGIONS, usual, strict=True)}

@@ -30,7 +30,15 @@ from .types import BRIDGED, CUT, MEASURED, NO_FACE, OCCLUDED, Clip, Floats, Head
 from .video import frames, open_clip
 
 #: share of the whole job at which each stage ends
-STAGES = {"reading": 0.01, "tracking": 0.3, "head": 0.34, "neutral": 0.42, "motion": 0.85, "solving": 0.98, "events": 1.0}
+STAGES = {
+    "reading": 0.01,
+    "tracking": 0.3,
+    "head": 0.34,
+    "neutral": 0.42,
+    "motion": 0.85,
+    "solving": 0.98,
+    "events": 1.0,
+}
 
 
 def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
@@ -57,7 +65,7 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     fit = smoothed(fit)
     neutral, rest = find_neutral(head, clip, tracks, fit, settings, say)
     first, stop = int(tracks.frame[0]), int(tracks.frame[-1]) + 1
-    for motion in measure_footage(neutral, frames(clip, first, stop), stop - first, tracks, fit):  # noqa: B007
+    for motion in measure_footage(neutral, frames(clip, first, stop), stop - first, tracks, fit):
         say("motion", float(np.isfinite(motion.residual).sum()) / (stop - first))
     for share, solved in solve_clip(neutral, motion, fit, tracks.frame, rest, clip.fps):  # noqa: B007
         say("solving", share)
@@ -172,7 +180,10 @@ def _take(
     found = events.detect(time_s, acted.motion_px * factor, acted.motion_std_px * factor, acted.motion_names, valid)
     row = np.flatnonzero(np.isfinite(tracks.landmarks[:, 0, 0]))
     confidence = np.interp(np.arange(count) + first, tracks.frame, tracks.confidence)
-    f32 = lambda a: np.asarray(a, np.float32)  # noqa: E731
+
+    def f32(values: Floats) -> NDArray[np.float32]:
+        return np.asarray(values, np.float32)
+
     return Take(
         time_s=time_s, valid=valid,
         shape=f32(fit.shape), shape_std=f32(fit.shape_std), shape_offset=f32(acted.shape_offset),
@@ -191,11 +202,11 @@ def _take(
     )  # fmt: skip
 
 
-def _with_gaze(acted: Performance, neutral: Neutral, tracks: Tracks, rest: NDArray[np.int64], first: int) -> Performance:
+def _with_gaze(
+    acted: Performance, neutral: Neutral, tracks: Tracks, rest: NDArray[np.int64], first: int
+) -> Performance:
     surface = neutral.surface
-    turns, std = eye_turns(
-        tracks, first + np.arange(len(acted.pose)), rest, surface.px_per_m * neutral.window.factor
-    )
+    turns, std = eye_turns(tracks, first + np.arange(len(acted.pose)), rest, surface.px_per_m * neutral.window.factor)
     names = surface.reference.head.joint_names
     pose, pose_std = acted.pose.copy(), acted.pose_std.copy()
     for side, name in enumerate(("eye_left", "eye_right")):

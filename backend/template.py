@@ -85,7 +85,9 @@ class Neutral:
         rough = [spline_coefficients(highpass(w, self.window.scale, blur)) for w in work]
         fine = [spline_coefficients(highpass(w, self.window.scale)) for w in work]
         camera = self.surface.reference.camera
-        first = landmark_field(self.field.sheet, self.surface.reference, self.landmarks, self.window.to_work(landmarks), motion)
+        first = landmark_field(
+            self.field.sheet, self.surface.reference, self.landmarks, self.window.to_work(landmarks), motion
+        )
         first = self.coarse.fit(rough, motion.views(self.coarse_points, camera), first, steps=2)
         views = motion.views(self.surface.points, camera)
         c = self.field.fit(fine, views, first, steps=3)
@@ -93,7 +95,9 @@ class Neutral:
         return c, (residual * self.field.template.weight).sum(1) / self.field.template.weight.sum()
 
 
-def landmark_field(sheet: SplineSheet, reference: Reference, rest: Array, landmarks: Array, motion: RigidMotion) -> Array:
+def landmark_field(
+    sheet: SplineSheet, reference: Reference, rest: Array, landmarks: Array, motion: RigidMotion
+) -> Array:
     """Smooth sheet motion (B, 2n) through the landmarks' motion beyond the head's coarse motion.
 
     Args:
@@ -110,7 +114,7 @@ def landmark_field(sheet: SplineSheet, reference: Reference, rest: Array, landma
     views = motion.views(at, reference.camera)
     still = project(at, reference.camera)[:, :2]
     beyond = (landmarks[:, index] - views.base) - (rest[index] - still)
-    move = np.einsum("bij,bmj->bmi", np.linalg.inv(views.affine), beyond)
+    move = beyond @ np.linalg.inv(views.affine).transpose(0, 2, 1)
     phi = sheet.design(rest[index]).astype(float)
     gram = np.asarray((phi.T @ phi).todense()) + LANDMARK_TRUST * sheet.bending() + 1e-4 * np.eye(sheet.size)
     factor = cho_factor(gram, lower=True)
@@ -124,7 +128,9 @@ def rest_frames(tracks: Tracks, rest: NDArray[np.int64]) -> NDArray[np.int64]:
     """
     calm = np.zeros(len(tracks.frame), bool)
     calm[rest] = True
-    spans = [np.arange(a, b) for a, b, c, d in zip(tracks.frame, tracks.frame[1:], calm, calm[1:], strict=False) if c and d]
+    spans = [
+        np.arange(a, b) for a, b, c, d in zip(tracks.frame, tracks.frame[1:], calm, calm[1:], strict=False) if c and d
+    ]
     every = np.unique(np.concatenate([tracks.frame[rest], *spans]))
     even = every[np.unique(np.linspace(0, len(every) - 1, min(CANDIDATES, len(every))).round().astype(int))]
     return np.r_[tracks.frame[rest[0]], even[even != tracks.frame[rest[0]]]].astype(np.int64)
@@ -276,7 +282,9 @@ class _Sight:
         beside = self.triangle[y, x] < 0
         camera = self.reference.camera
         depth = float(at[~beside, 2].mean())
-        at[beside] = np.c_[(points[beside] - camera[:2, 2]) / camera[[0, 1], [0, 1]], np.ones(int(beside.sum()))] * depth
+        at[beside] = (
+            np.c_[(points[beside] - camera[:2, 2]) / camera[[0, 1], [0, 1]], np.ones(int(beside.sum()))] * depth
+        )
         return at
 
     def _light(self, points: Array, value: Array) -> Array:

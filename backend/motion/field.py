@@ -63,7 +63,7 @@ class Views:
 
     def apply(self, motion: Floats) -> NDArray[np.float64]:
         """Positions (B, M, 2) of the pixels under sheet motion (B, M, 2)."""
-        return self.base + np.einsum("bij,bmj->bmi", self.affine, motion)
+        return np.asarray(self.base + motion @ self.affine.transpose(0, 2, 1))
 
 
 def sample(coefficients: NDArray[np.float32], points: Floats) -> NDArray[np.float32]:
@@ -150,5 +150,7 @@ class MotionField:
         covariance = inverse @ self.information @ inverse
         phi = self.sheet.design(points)
         n = self.sheet.size
-        parts = [np.asarray(phi.multiply(phi @ block).sum(1)).ravel() for block in (covariance[:n, :n], covariance[n:, n:])]
+        parts = [
+            np.asarray(phi.multiply(phi @ block).sum(1)).ravel() for block in (covariance[:n, :n], covariance[n:, n:])
+        ]
         return np.asarray(noise * np.sqrt((parts[0] + parts[1]) / 2))

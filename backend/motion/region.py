@@ -33,13 +33,12 @@ def skin_mask(landmarks: Floats, width: int, height: int) -> NDArray[np.bool_]:
     points = np.asarray(landmarks, np.float64)[:, :2]
     unit = float(np.ptp(points[:, 0])) / 240
     mask = np.zeros((height, width), np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points[:468]).astype(np.int32)), 1)
-    mask = cv2.erode(mask, np.ones((max(3, round(7 * unit)),) * 2))
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points[:468]).astype(np.int32)), (1,))
+    inner = cv2.erode(mask, np.ones((max(3, round(7 * unit)),) * 2))
     hole = np.zeros_like(mask)
     for outline in (*EYES, INNER_LIPS):
-        cv2.fillPoly(hole, [np.round(points[list(outline)]).astype(np.int32)], 1)
-    hole = cv2.dilate(hole, np.ones((3, 3)))
-    return np.asarray((mask > 0) & (hole == 0))
+        cv2.fillPoly(hole, [np.round(points[list(outline)]).astype(np.int32)], (1,))
+    return np.asarray((inner > 0) & (cv2.dilate(hole, np.ones((3, 3))) == 0))
 
 
 def seams(landmarks: Floats) -> tuple[Seam, ...]:

@@ -33,11 +33,15 @@ class RigidMotion:
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> RigidMotion:
         return RigidMotion(self.turn[rows], self.shift[rows])
 
-    def views(self, points: Array, camera: Array) -> Views:
-        """Where points (M, 3) of the reference go in the pictures of camera K (3, 3)."""
-        moved = np.einsum("bij,mj->bmi", self.turn, points) + self.shift[:, None]
+    def views(self, points: Array, camera: Array, centre: Array | None = None) -> Views:
+        """Where points (M, 3) of the reference go in the pictures of camera K (3, 3).
+
+        `centre` (3,) is the point whose depth sets the scale; None is the points' mean.
+        """
+        centre = points.mean(0) if centre is None else centre
+        moved = points @ self.turn.transpose(0, 2, 1) + self.shift[:, None]
         base = moved[..., :2] / moved[..., 2:] * camera[[0, 1], [0, 1]] + camera[:2, 2]
-        scale = points[:, 2].mean() / moved[..., 2].mean(1)
+        scale = centre[2] / (self.turn[:, 2] @ centre + self.shift[:, 2])
         return Views(base, self.turn[:, :2, :2] * scale[:, None, None])
 
 

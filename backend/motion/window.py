@@ -70,11 +70,12 @@ def window_around(landmarks: Floats, width: int, height: int) -> Window:
         width, height: size of the source picture, px.
     """
     points = np.asarray(landmarks, float)[..., :2]
-    face = float(np.nanmedian(np.nanmax(points[..., 0], 1) - np.nanmin(points[..., 0], 1)))
+    points = points[np.isfinite(points[:, 0, 0])]
+    face = float(np.median(np.ptp(points[..., 0], axis=1)))
     factor = max(1, int(np.ceil(face / LARGEST_FACE)))
     margin = 0.15 * face
-    low = np.maximum(np.floor(np.nanmin(points, axis=(0, 1)) - margin), 0).astype(int)
-    high = np.minimum(np.ceil(np.nanmax(points, axis=(0, 1)) + margin), [width, height]).astype(int)
+    low = np.maximum(np.floor(points.min((0, 1)) - margin), 0).astype(int)
+    high = np.minimum(np.ceil(points.max((0, 1)) + margin), [width, height]).astype(int)
     extent = (high - low) // factor * factor
     return Window(int(low[0]), int(low[1]), int(extent[0]), int(extent[1]), factor, face / factor / REFERENCE_FACE)
 
@@ -97,7 +98,7 @@ def highpass(luma: NDArray[np.float32], scale: float, blur: float = BLUR) -> NDA
         scale: face width / REFERENCE_FACE.
         blur: px of the Gaussian in front.
     """
-    fine = cv2.GaussianBlur(luma, (0, 0), blur, borderType=cv2.BORDER_REPLICATE)
+    fine = np.asarray(cv2.GaussianBlur(luma, (0, 0), blur, borderType=cv2.BORDER_REPLICATE), dtype=np.float32)
     return np.asarray(fine - slow_part(fine, max(HIGHPASS * scale, 2 * blur)), dtype=np.float32)
 
 

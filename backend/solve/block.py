@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from ..motion.rigid import RigidMotion
 from .columns import Columns
-from .posterior import MODEL_ERROR, Posterior, State, start
+from .posterior import MODEL_ERROR, Posterior, Prior, State, start
 
 Array = NDArray[np.float64]
 
@@ -95,10 +95,10 @@ def solve_block(
     state.pose = _first_pose(columns, block, state.depth)
     state.pose[block.hidden] = _bridged(state.pose, block.hidden)
     coarse = columns.as_pose(block.coarse)
-    model = Posterior(
-        layout, columns.normal, surface.group, surface.trust(), surface.limits(), surface.lowest(), columns.pose_limit,
-        coarse, block.macro, fps, residual_variance,
-    )
+    prior = Prior(
+        surface.group, surface.trust(), surface.limits(), surface.lowest(), columns.pose_limit, coarse, block.macro
+    )  # fmt: skip
+    model = Posterior(layout, columns.normal, prior, fps, residual_variance)
     evidence = columns.field.evidence(block.motion)
     for turn in range(PASSES):
         moved = columns.to_sheet(columns.displacement(block.coarse, state.pose, state.depth, state.expression))

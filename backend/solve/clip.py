@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 BLOCK = 256  #: frames solved together
 OVERLAP = 64  #: frames two blocks share
-OCCLUDED_AT = 0.25  #: share of the template's texture a frame fails to show, from which something hides the face (a broad smile: 0.08)
+OCCLUDED_AT = 0.25  #: share of the template's texture not shown from which something hides the face (a smile: 0.08)
 SHORTEST = 3  #: a run of frames shorter than this is bridged, not solved
 
 
@@ -111,7 +111,10 @@ def _travel(columns: Columns, motion: DenseMotion, block: tuple[int, int], hidde
 def _empty(columns: Columns, frames: int, hidden: NDArray[np.bool_]) -> Solved:
     units = len(columns.surface.unit_names)
     details = int((columns.surface.group > 0).sum())
-    blank = lambda *shape: np.full((frames, *shape), np.nan)  # noqa: E731
+
+    def blank(*shape: int) -> Array:
+        return np.full((frames, *shape), np.nan)
+
     rank = min(FACTOR_RANK, units)
     return Solved(
         blank(3, 3), blank(3), blank(6), blank(units), blank(units), blank(units, rank), blank(details),

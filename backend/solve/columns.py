@@ -71,10 +71,10 @@ class Columns:
         turn = Rotation.from_rotvec(pose[:, :3] / self.pose_scale[:3]).as_matrix()
         shift = pose[:, 3:] / self.pose_scale[3:]
         moved = base + (expression @ s.at_points[:, a].reshape(len(s.at_points), -1)).reshape(len(pose), -1, 3)
-        at = np.einsum("tab,tmb->tma", turn, moved - s.centre) + s.centre + shift[:, None]
-        at = np.einsum("tab,tmb->tma", coarse.turn, at) + coarse.shift[:, None]
-        views = coarse.views(s.points, s.reference.camera)
-        return np.einsum("tab,tmb->tma", np.linalg.inv(views.affine), s.project(at) - views.base[:, a])
+        at = (moved - s.centre) @ turn.transpose(0, 2, 1) + s.centre + shift[:, None]
+        at = at @ coarse.turn.transpose(0, 2, 1) + coarse.shift[:, None]
+        views = coarse.views(s.points[a], s.reference.camera, s.centre)
+        return (s.project(at) - views.base) @ np.linalg.inv(views.affine).transpose(0, 2, 1)
 
     def as_pose(self, coarse: RigidMotion) -> Array:
         """The coarse motion (T) as pose columns (T, 6), scaled."""

@@ -2,7 +2,8 @@
 """One linear-Gaussian model of a whole block of frames, its hyperparameters by evidence.
 
     evidence_t = N (pose_t, pose_t x depth, expression_t) + noise,   noise ~ N(0, sigma^2 N)
-    expression_e. ~ N(0, v_e K)   v_e: one variance a unit (few units at once, each pulling its own way), K: temporal covariance, partly learned
+    expression_e. ~ N(0, v_e K)   v_e: one variance a unit (few units at once, each pulling its own way)
+                                  K: temporal covariance, partly learned
     depth ~ N(0, (12 mm)^2)        pose: no prior
 
 The pose columns over the corrected depth are bilinear: depth is found by variable projection, all else marginalised.
@@ -82,48 +83,62 @@ def start(layout: Layout, group: NDArray[np.int64], frames: int, fps: float, noi
     return State(*still, variance.astype(float), noise, basis)
 
 
+@dataclass(frozen=True)
+class Prior:
+    """What is known of a block before its dense motion is looked at. X expression columns, T frames.
+
+    Attributes:
+        group: (X,) 0 for units, 1.. for the scales of detail.
+        trust: (X,) factor on the evidence for a column's variance.
+        limit: (X,) px beyond `macro`, and lowest (X,) px in all: the most that dense motion alone may claim.
+        pose_limit: (6,) px, of the pose beyond the coarse motion.
+        coarse: (T, 6) the head's coarse motion as pose columns: its parallax shows the depth too.
+        macro: (T, X) px, large expressions from the landmarks: the mean.
+    """
+
+    group: NDArray[np.int64]
+    trust: Array
+    limit: Array
+    lowest: Array
+    pose_limit: Array
+    coarse: Array
+    macro: Array
+
+
 class Posterior:
     """EM over one block: expectation in temporal modes, maximisation of variances, noise, depth and temporal covariance."""
 
-    def __init__(
-        self, layout: Layout, normal: Array, group: NDArray[np.int64], trust: Array,
-        limit: Array, lowest: Array, pose_limit: Array, coarse: Array, macro: Array,
-        fps: float, floor: float,
-    ) -> None:  # fmt: skip
+    def __init__(self, layout: Layout, normal: Array, prior: Prior, fps: float, floor: float) -> None:
         """Set the block up.
 
         Args:
             layout: of the columns.
             normal: N (P, P).
-            group: (X,) 0 for units, 1.. for detail scales.
-            trust: (X,) factor on the evidence for a column's variance.
-            limit: (X,) px beyond `macro`; lowest (X,) px in all: what the dense motion alone may claim; pose_limit (6,) px, of the pose beyond the coarse motion.
-            coarse: (T, 6) the head's coarse motion as pose columns: its parallax shows the depth too.
-            macro: (T, X) px, large expressions known beforehand: the mean of the prior.
+            prior: what is known beforehand.
             fps: of the block.
             floor: variance of the evidence by the picture's own residual, used where the block has no quiet modes.
         """
-        self.layout, self.normal, self.group, self.limit, self.pose_limit = layout, normal, group, limit, pose_limit
-        self.units = int((group == 0).sum())  # these teach the temporal covariance
-        self.floor = floor
+        self.layout, self.normal, self.prior, self.floor = layout, normal, prior, floor
+        self.units = int((prior.group == 0).sum())  # these teach the temporal covariance
         self.misfit = 0.0  #: variance of the evidence that the model leaves unexplained, known after a linearisation
-        self.coarse, self.macro, self.trust, self.lowest = coarse, macro, trust, lowest
-        self.smooth = smooth_covariance(len(coarse), fps)
+        self.smooth = smooth_covariance(len(prior.coarse), fps)
         column = layout.depth
         self._cross = [[normal[np.ix_(column[i], column[j])] for j in range(4)] for i in range(4)]
 
     def step(self, state: State, evidence: Array, *, learn_depth: bool, learn_time: bool) -> State:
         """One EM step. `evidence` (P, T) is about the totals; what is known beforehand is taken out."""
-        evidence = evidence - self.normal[:, self.layout.expression] @ self.macro.T
+        evidence = evidence - self.normal[:, self.layout.expression] @ self.prior.macro.T
         for j, column in zip(MOVING, self.layout.depth, strict=True):
-            evidence = evidence - self.normal[:, column] @ (state.depth[:, None] * self.coarse[:, j])
+            evidence = evidence - self.normal[:, column] @ (state.depth[:, None] * self.prior.coarse[:, j])
         reduced, coupling, right = self._reduce(state, evidence)
         x, state = self._expect(state, reduced, right)
         if learn_depth:
             state.depth = self._depth(state, reduced, coupling, right, evidence, x)
         inverse_time = x @ state.basis.modes
-        state.pose = np.clip(inverse_time[POSE].T, -self.pose_limit, self.pose_limit)
-        state.expression = np.maximum(self.macro + np.clip(inverse_time[6:].T, -self.limit, self.limit), self.lowest)
+        state.pose = np.clip(inverse_time[POSE].T, -self.prior.pose_limit, self.prior.pose_limit)
+        state.expression = np.maximum(
+            self.prior.macro + np.clip(inverse_time[6:].T, -self.prior.limit, self.prior.limit), self.prior.lowest
+        )
         if learn_time:
             state.basis = time_basis(self._temporal(state))
         return state
@@ -174,13 +189,13 @@ class Posterior:
         At micro size a unit may run backwards: resting tone relaxes.
         """
         share = (np.maximum(state.expression, 0) ** 2).sum(0) / np.maximum((state.expression**2).sum(0), 1e-12)
-        return np.where((self.group == 0) & self.macro.any(), np.minimum(2 * share, 1.0), 1.0)
+        return np.where((self.prior.group == 0) & self.prior.macro.any(), np.minimum(2 * share, 1.0), 1.0)
 
     def _variances(self, mean_square: Array) -> Array:
         """One variance a unit, one a scale of detail."""
-        variance = np.clip(self.trust * mean_square, 1e-7, (self.limit / 3) ** 2)
-        for number in range(1, int(self.group.max(initial=0)) + 1):
-            members = self.group == number
+        variance = np.clip(self.prior.trust * mean_square, 1e-7, (self.prior.limit / 3) ** 2)
+        for number in range(1, int(self.prior.group.max(initial=0)) + 1):
+            members = self.prior.group == number
             variance[members] = max(float(mean_square[members].mean()), 1e-8)
         return variance
 
@@ -196,7 +211,7 @@ class Posterior:
         """Depth (D,) by variable projection over the modes with the most head motion."""
         basis, column = state.basis, self.layout.depth
         live = np.flatnonzero(basis.level >= 0)
-        pose = x[POSE] + self.coarse.T @ basis.modes.T
+        pose = x[POSE] + self.prior.coarse.T @ basis.modes.T
         motion = (pose[list(MOVING)] ** 2).sum(0)
         chosen = live[np.argsort(-motion[live])[:PARALLAX_MODES]]
         size = self.layout.depths
@@ -216,6 +231,6 @@ class Posterior:
 
     def _temporal(self, state: State) -> Array:
         """Temporal covariance (T, T): the smooth one plus what the units of this block did."""
-        unit = ((state.expression - self.macro) / np.sqrt(state.variance))[:, : self.units]
+        unit = ((state.expression - self.prior.macro) / np.sqrt(state.variance))[:, : self.units]
         learned = LEARNED_AGAINST * self.smooth + unit @ unit.T
         return np.asarray(learned * np.trace(self.smooth) / np.trace(learned))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The head's surface as the picture sees it in the reference frame: points under pixels, and how each cause moves them.
 
-Everything here is in camera space at the reference pose. A rigid motion is a left-turn `turn` about the face's centre and a shift:
+Everything here is in camera space at the reference pose. A rigid motion is a turn about the face's centre and a shift:
 X' = R(turn) (X - centre) + centre + shift.
 """
 
@@ -25,7 +25,7 @@ STEEPEST = 0.5  #: cosine of surface normal and line of sight below which a pixe
 MINOR_TRUST = 0.7
 SHUT = 0.05  #: of UNIT_LIMIT: backwards turn of the jaw
 UNIT_LIMIT = 0.35  #: of full strength: the landmarks would have seen more
-DETAIL_LIMIT = 6.0  #: px at 240: what no unit explains is small
+DETAIL_LIMIT = 3.0  #: px at 240: what no unit explains is small
 JAW_LIMIT = 0.5  #: rad of jaw opening that counts as its full strength
 DETAIL_SIGMA = (45.0, 22.0, 15.0)  #: px at a face width of 240 px
 DEPTH_SIGMA = 30.0  #: px at 240
@@ -68,7 +68,9 @@ class Reference:
         return self.head.vertices(self.shape, none, pose, self.translation, self.offset)
 
 
-def visible_skin(reference: Reference, vertices: Array) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]:
+def visible_skin(
+    reference: Reference, vertices: Array
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]:
     """Triangle (H, W), barycentric (H, W, 3) and usable pixels (H, W): skin of the face that is not seen at a grazing angle."""
     head = reference.head
     triangle, weight = rasterise(project(vertices, reference.camera), head.faces, reference.width, reference.height)
@@ -82,7 +84,9 @@ def visible_skin(reference: Reference, vertices: Array) -> tuple[NDArray[np.int3
     return triangle, weight, np.asarray(usable)
 
 
-def pixel_normals(vertices: Array, faces: NDArray[np.int32], triangle: NDArray[np.int32], weight: NDArray[np.float32]) -> Array:
+def pixel_normals(
+    vertices: Array, faces: NDArray[np.int32], triangle: NDArray[np.int32], weight: NDArray[np.float32]
+) -> Array:
     """Smooth unit normals (H, W, 3) of the visible surface, 0 where there is none."""
     corner = vertices[faces]
     flat = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
@@ -108,7 +112,9 @@ class Surface:
         depth_bump: (M, D) and depth_vertex (V, D): bumps of the depth correction, along the line of sight.
     """
 
-    def __init__(self, reference: Reference, pixels: Array, triangle: NDArray[np.int32], weight: NDArray[np.float32]) -> None:
+    def __init__(
+        self, reference: Reference, pixels: Array, triangle: NDArray[np.int32], weight: NDArray[np.float32]
+    ) -> None:
         self.reference = reference
         self.vertices = reference.vertices()
         head = reference.head
@@ -220,7 +226,10 @@ class Surface:
     def _depth(self, image: Array, pixels: Array) -> None:
         width = DEPTH_SIGMA * self.reference.scale
         centres = self._grid(pixels, 1.25 * width, 0.6)
-        bump = lambda at: np.exp(-((at[:, None] - centres) ** 2).sum(2) / (2 * width**2))  # noqa: E731
+
+        def bump(at: Array) -> Array:
+            return np.asarray(np.exp(-((at[:, None] - centres) ** 2).sum(2) / (2 * width**2)))
+
         self.depth_bump = bump(pixels)
         self.depth_vertex = bump(image) * (self.vertices[:, 2] < self.centre[2] + 0.12)[:, None]
 
