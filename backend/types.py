@@ -138,7 +138,9 @@ class Take:
     valid: NDArray[np.uint8]  #: (T,) MEASURED, BRIDGED, NO_FACE, OCCLUDED, CUT
     shape: NDArray[np.float32]  #: (S,) identity coefficients
     shape_std: NDArray[np.float32]  #: (S,)
-    shape_offset: NDArray[np.float32]  #: (V, 3) head space m: this person's form beyond the identity modes, part of the Basis
+    shape_offset: NDArray[
+        np.float32
+    ]  #: (V, 3) head space m: this person's form beyond the identity modes, part of the Basis
     expression_names: tuple[str, ...]  #: (E)
     expression: NDArray[np.float32]  #: (T, E) 1 = the unit's full strength
     expression_std: NDArray[np.float32]  #: (T, E)

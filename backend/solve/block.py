@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 
 PASSES = 3  #: linearisations
 STEPS = 8  #: EM steps in each
+MACRO_SHARE = 0.3  #: of the limits that dense motion keeps where the landmarks see a large expression
+MACRO_ERROR = 10.0  #: factor on the misfit of a block with a large expression, whose errors are systematic
 FACTOR_RANK = 4  #: columns of the low-rank posterior kept per frame
 
 
@@ -62,7 +64,7 @@ class BlockResult:
     noise: float
 
 
-def _first_pose(columns: Columns, block: Block, depth: Array) -> Array:
+def _first_pose(columns: Columns, block: Block, prior: Prior, depth: Array) -> Array:
     """Pose (T, 6) beyond the coarse motion, with the large expressions held."""
     pose = np.zeros((len(block.motion), 6))
     evidence = columns.field.evidence(block.motion)
@@ -70,7 +72,7 @@ def _first_pose(columns: Columns, block: Block, depth: Array) -> Array:
         model = columns.to_sheet(columns.displacement(block.coarse, pose, depth, block.macro))
         pull = columns.coefficients[:, :6].T @ evidence.T - columns.informed[:, :6].T @ model.T
         pose += np.linalg.solve(columns.normal[:6, :6], pull).T
-        pose = np.clip(pose, -columns.pose_limit, columns.pose_limit)
+        pose = np.clip(pose, -prior.pose_limit, prior.pose_limit)
     return pose
 
 
@@ -88,27 +90,37 @@ def solve_block(
     """
     surface, layout = columns.surface, columns.layout
     frames = len(block.motion)
+    large = bool(block.macro.any())
+    prior = _prior(columns, block, MACRO_SHARE if large else 1.0)
     state = start(layout, surface.group, frames, fps, residual_variance * MODEL_ERROR)
     if depth is not None:
         state.depth = depth
     state.expression = block.macro.copy()
-    state.pose = _first_pose(columns, block, state.depth)
+    state.pose = _first_pose(columns, block, prior, state.depth)
     state.pose[block.hidden] = _bridged(state.pose, block.hidden)
-    coarse = columns.as_pose(block.coarse)
-    prior = Prior(
-        surface.group, surface.trust(), surface.limits(), surface.lowest(), columns.pose_limit, coarse, block.macro
-    )  # fmt: skip
     model = Posterior(layout, columns.normal, prior, fps, residual_variance)
     evidence = columns.field.evidence(block.motion)
+    # Folding skin looks like parallax: a block with a large expression learns no depth, and its misfit weighs more.
     for turn in range(PASSES):
         moved = columns.to_sheet(columns.displacement(block.coarse, state.pose, state.depth, state.expression))
-        model.misfit = _misfit(columns, block, moved) if turn else 0.0
-        right = columns.evidence(evidence, moved, state.totals(layout, coarse))
+        model.misfit = _misfit(columns, block, moved) * (MACRO_ERROR if large else 1.0) if turn else 0.0
+        right = columns.evidence(evidence, moved, state.totals(layout, prior.coarse))
         for step in range(STEPS):
-            right[:, block.hidden] = columns.normal @ state.totals(layout, coarse)[:, block.hidden]
+            right[:, block.hidden] = columns.normal @ state.totals(layout, prior.coarse)[:, block.hidden]
             learn_time = turn >= 1 and step >= 3 and frames > 8
-            state = model.step(state, right, learn_depth=depth is None and step >= 1, learn_time=learn_time)
+            state = model.step(
+                state, right, learn_depth=depth is None and not large and step >= 1, learn_time=learn_time
+            )
     return _result(columns, block, state)
+
+
+def _prior(columns: Columns, block: Block, share: float) -> Prior:
+    """What is known before the dense motion is looked at; it may add `share` of the usual limits."""
+    surface = columns.surface
+    return Prior(
+        surface.group, surface.trust(), share * surface.limits(), surface.lowest(), share * columns.pose_limit,
+        columns.as_pose(block.coarse), block.macro,
+    )  # fmt: skip
 
 
 def _misfit(columns: Columns, block: Block, moved: Array) -> float:
