@@ -4,7 +4,8 @@
 MICROFACE_BLENDER_WINDOW names a command that is called with OUT SCRIPT ZIP: it makes the folder OUT (under /tmp),
 installs ZIP in a Blender on a screen of 1600 x 900, runs SCRIPT in it with UI_OUT=OUT, and serves the requests that
 SCRIPT writes to OUT (see ui_session.py). The zip, named by MICROFACE_ZIP, must hold wheels for that Blender's Python
-(`python3 dev.py build --abi cp314`). MICROFACE_UI_CLIP names other footage than the default.
+(`python3 dev.py build --abi cp314`). MICROFACE_UI_CLIP names other footage than the default, MICROFACE_UI_SHOTS a
+folder that keeps the screenshots.
 """
 
 import json
@@ -37,6 +38,9 @@ def session(extension_zip: Path, clip: Path) -> Iterator[Path]:
         script.write_text(header + SESSION.read_text())
         out = Path(folder, "out")
         subprocess.run([launcher, str(out), str(script), str(extension_zip)], timeout=LIMIT_S, check=True)
+        if shots := os.environ.get("MICROFACE_UI_SHOTS"):
+            for picture in out.glob("*.png"):
+                shutil.copy(picture, shots)
         yield out
 
 
