@@ -97,7 +97,6 @@ def solve_block(
         state.depth = depth
     state.expression = block.macro.copy()
     state.pose = _first_pose(columns, block, prior, state.depth)
-    state.pose[block.hidden] = _bridged(state.pose, block.hidden)
     model = Posterior(layout, columns.normal, prior, fps, residual_variance)
     evidence = columns.field.evidence(block.motion)
     # Folding skin looks like parallax: a block with a large expression learns no depth, and its misfit weighs more.
@@ -106,6 +105,9 @@ def solve_block(
         model.misfit = _misfit(columns, block, moved) * (MACRO_ERROR if large else 1.0) if turn else 0.0
         right = columns.evidence(evidence, moved, state.totals(layout, prior.coarse))
         for step in range(STEPS):
+            # Each step believes what it is given of a hidden frame: left alone, it would never leave its start.
+            for values in (state.pose, state.expression):
+                values[block.hidden] = _bridged(values, block.hidden)
             right[:, block.hidden] = columns.normal @ state.totals(layout, prior.coarse)[:, block.hidden]
             learn_time = turn >= 1 and step >= 3 and frames > 8
             state = model.step(

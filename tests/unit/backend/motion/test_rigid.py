@@ -68,4 +68,5 @@ def test_smoothing_keeps_steady_motion_and_takes_out_jitter() -> None:
     off = (Rotation.from_rotvec(got.pose[middle]) * Rotation.from_rotvec(steady[middle]).inv()).as_rotvec()
     assert off.std() < 0.5 * 0.01
     assert np.abs(got.translation[middle] - steady[middle]).max() < 0.012
-    assert np.sqrt(((got.translation[middle] - steady[middle]) ** 2).mean()) == pytest.approx(0.01 / np.sqrt(2 * np.sqrt(np.pi) * 3), rel=0.5)
+    left = np.sqrt(((got.translation[middle] - steady[middle]) ** 2).mean())
+    assert left == pytest.approx(0.01 / np.sqrt(2 * np.sqrt(np.pi) * 3), rel=0.5)  # of white noise after a Gaussian of sigma 3

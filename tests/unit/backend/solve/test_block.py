@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The solve of a block, on motion that the head model made from known causes."""
+
+import numpy as np
+import pytest
+from microface.backend.solve.block import Block, BlockResult, solve_block
+from microface.backend.solve.columns import Columns
+from microface.backend.solve.posterior import MODEL_ERROR
+from microface.backend.solve.surface import JAW_LIMIT
+
+from .conftest import Played, rigid_of
+
+NOISE = 2.0
+FRAMES, FPS = 48, 30.0
+PULSES = {"mouthSmileLeft": (0.15, 0.6, 0.1), "browInnerUp": (0.15, 1.0, 0.1)}
+
+
+def solve(columns: Columns, stage, played: Played, noise: float = NOISE, depth: np.ndarray | None = None, **given) -> BlockResult:
+    """Solve a noisy measurement, or one that is given."""
+    frames = len(played.motion)
+    nothing = {"macro": np.zeros((frames, columns.layout.expressions)), "hidden": np.zeros(frames, bool)}
+    measured = {"motion": stage.noisy(played.motion, noise, 0), "coarse": played.coarse}
+    return solve_block(columns, Block(**{**nothing, **measured, **given}), played.fps, NOISE**2, depth)
+
+
+def of(result: BlockResult, stage, name: str) -> np.ndarray:
+    return result.units[:, stage.surface.unit_names.index(name)]
+
+
+def gain(found: np.ndarray, truth: np.ndarray) -> float:
+    return float(found @ truth / (truth @ truth))
+
+
+def truth_of(stage, played: Played) -> tuple[np.ndarray, np.ndarray]:
+    """Turns (T, 3, 3) and places (T, 3) of the face's centre."""
+    rigid = rigid_of(stage, played.turn, played.translation)
+    return rigid.turn, rigid.turn @ stage.surface.centre + rigid.shift
+
+
+def angles(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(T, 3) rad, small rotation from truth to found."""
+    away = found @ np.swapaxes(truth, 1, 2)
+    return np.stack([away[:, 2, 1] - away[:, 1, 2], away[:, 0, 2] - away[:, 2, 0], away[:, 1, 0] - away[:, 0, 1]], 1) / 2
+
+
+@pytest.mark.parametrize("known", [0.0, 0.8])
+def test_known_pose_and_units_are_recovered(columns: Columns, stage, play, known: float) -> None:
+    played = play(FRAMES, FPS, PULSES, known=known)
+    result = solve(columns, stage, played)
+    names = stage.surface.reference.head.expression_names
+    for name in PULSES:
+        truth = played.expression[:, names.index(name)]
+        assert np.corrcoef(of(result, stage, name), truth)[0, 1] > 0.98
+        assert 0.8 < gain(of(result, stage, name), truth) < 1.2
+    others = [k for k, name in enumerate(stage.surface.unit_names) if name not in PULSES]
+    assert np.abs(result.units[:, others]).max() < 0.03
+    turn, place = truth_of(stage, played)
+    assert np.degrees(np.abs(angles(result.turn, turn))).max() < 0.15
+    assert np.abs(result.place - place)[:, :2].max() < 1e-4
+    assert np.abs(result.place - place)[:, 2].max() < 5e-4
+
+
+def test_a_small_jaw_opening_is_the_jaws(columns: Columns, stage, play) -> None:
+    played = play(FRAMES, FPS, {}, jaw=(0.04, 0.8, 0.12))
+    found = of(solve(columns, stage, played), stage, "jaw_pitch") * JAW_LIMIT
+    assert np.corrcoef(found, played.jaw)[0, 1] > 0.98
+    assert 0.7 < gain(found, played.jaw) < 1.2
+
+
+def test_no_evidence_gives_nothing(columns: Columns, stage, play) -> None:
+    played = play(FRAMES, FPS, {}, sway=0.0)
+    result = solve(columns, stage, played, noise=1e-9)
+    assert np.abs(result.units).max() < 1e-4
+    assert np.abs(result.detail).max() < 1e-4
+    assert np.allclose(result.turn, np.eye(3), atol=1e-6)
+    assert np.allclose(result.place, stage.surface.centre, atol=1e-6)
+
+
+def test_noise_alone_is_not_an_expression(columns: Columns, stage, play) -> None:
+    result = solve(columns, stage, play(FRAMES, FPS, {}, sway=0.0))
+    assert np.abs(result.units).max() < 0.01
+
+
+def test_hidden_frames_follow_from_their_neighbours(columns: Columns, stage, play) -> None:
+    played = play(FRAMES, FPS, {"browInnerUp": (0.2, 0.8, 0.2)})
+    hidden = np.zeros(FRAMES, bool)
+    hidden[[26, 27]] = True
+    garbage = stage.noisy(played.motion, NOISE, 0)
+    garbage[hidden] = np.random.default_rng(1).normal(0, 5, garbage[hidden].shape)
+    result = solve(columns, stage, played, motion=garbage, hidden=hidden)
+    names = stage.surface.reference.head.expression_names
+    truth = played.expression[:, names.index("browInnerUp")]
+    error = np.abs(of(result, stage, "browInnerUp") - truth)
+    assert error[hidden].max() < 0.25 * truth[hidden].max()
+    assert error[~hidden].max() < 0.15 * truth.max()
+    turn, place = truth_of(stage, played)
+    assert np.degrees(np.abs(angles(result.turn, turn)[hidden])).max() < 0.5
+    assert np.abs(result.place - place)[hidden].max() < 1e-3
+
+
+def test_a_large_expression_starts_from_what_is_known_and_is_corrected(columns: Columns, stage, play) -> None:
+    played = play(FRAMES, FPS, {"mouthSmileLeft": (0.7, 0.8, 0.2), "mouthSmileRight": (0.7, 0.8, 0.2)})
+    surface = stage.surface
+    names = surface.reference.head.expression_names
+    macro = np.zeros((FRAMES, columns.layout.expressions))
+    for name in ("mouthSmileLeft", "mouthSmileRight"):
+        column = surface.unit_names.index(name)
+        macro[:, column] = 0.85 * played.expression[:, names.index(name)] / surface.unit_scale[column]
+    result = solve(columns, stage, played, macro=macro)
+    for name in ("mouthSmileLeft", "mouthSmileRight"):
+        assert gain(of(result, stage, name), played.expression[:, names.index(name)]) == pytest.approx(1, abs=0.06)
+
+
+def test_deviations_are_those_of_the_errors(columns: Columns, stage, play) -> None:
+    """The solve counts on MODEL_ERROR times the picture's own noise variance: with that much it must be calibrated.
+
+    The depth is given, as to every block but one: its own uncertainty is not in the deviations.
+    """
+    played = play(FRAMES, FPS, PULSES)
+    names = stage.surface.reference.head.expression_names
+    turn, place = truth_of(stage, played)
+    measured = stage.noisy(played.motion, NOISE * np.sqrt(MODEL_ERROR), 3)
+    result = solve(columns, stage, played, motion=measured, depth=np.zeros(columns.layout.depths))
+    pose = np.concatenate([angles(result.turn, turn), result.place - place], 1) / result.pose_std
+    assert (np.sqrt((pose**2).mean(0)) > 0.4).all()
+    assert (np.sqrt((pose**2).mean(0)) < 2).all()
+    for name in PULSES:
+        number = stage.surface.unit_names.index(name)
+        error = (result.units[:, number] - played.expression[:, names.index(name)]) / result.units_std[:, number]
+        assert 0.4 < np.sqrt((error**2).mean()) < 2
+    assert result.factor.shape == (FRAMES, len(stage.surface.unit_names), 4)
+    assert ((result.factor**2).sum(2) <= result.units_std**2 * (1 + 1e-9)).all()
+
+
+@pytest.mark.parametrize("frames", [1, 9])
+def test_short_runs_are_solved_too(columns: Columns, stage, play, frames: int) -> None:
+    played = play(frames, FPS, {})
+    result = solve(columns, stage, played)
+    turn, place = truth_of(stage, played)
+    assert np.degrees(np.abs(angles(result.turn, turn))).max() < 0.15
+    assert np.abs(result.units).max() < 0.02
+    assert np.abs(result.place - place).max() < 1e-3
