@@ -64,6 +64,14 @@ def perform(surface: Surface, solved: Solved) -> Performance:
     )  # fmt: skip
 
 
+def largest_motion(surface: Surface, solved: Solved, frame: int) -> float:
+    """Work px by which the skin has moved from rest at its most moved place: what a person would see as the size."""
+    units = solved.units[frame] / surface.unit_scale[: len(surface.unit_names)]
+    columns = np.r_[units, np.zeros(int((surface.group == 0).sum()) - len(units)), solved.detail[frame]]
+    moved = np.tensordot(columns, surface.basis[:, surface.seen & surface.skin], 1)
+    return float(np.percentile(np.linalg.norm(moved, axis=1), 99.7) * surface.px_per_m)
+
+
 def _depth_offset(surface: Surface, depth: Array) -> Array:
     """(V, 3) m, head space: the depth correction along the lines of sight of the reference pose."""
     away = surface.vertices / surface.vertices[:, 2:] * (surface.depth_vertex @ depth)[:, None]

@@ -3,30 +3,24 @@
 
 from __future__ import annotations
 
-import platform
-from dataclasses import asdict, replace
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..models.head.model import HeadModel
-from . import events
-from .assembly import Performance, perform
 from .errors import MicrofaceError
-from .gaze import eye_turns
 from .heads import load_head
 from .identity import fit_head, form_offset
-from .motion.footage import DenseMotion, landmarks_between, measure_footage
+from .motion.footage import landmarks_between, measure_footage
 from .motion.rigid import RigidMotion, against, at_frames, smoothed
 from .motion.window import Window, window_around
-from .noise import smallest_visible
-from .solve.clip import Solved, solve_clip
+from .result import assemble
+from .solve.clip import solve_clip
 from .solve.surface import Reference
 from .template import Neutral, build_neutral, most_usual_frame, rest_candidates, rest_frames
 from .tracking import track
-from .types import BRIDGED, CUT, MEASURED, NO_FACE, OCCLUDED, Clip, Floats, HeadFit, Progress, Settings, Take, Tracks
+from .types import Clip, Floats, HeadFit, Progress, Settings, Take, Tracks
 from .video import frames, open_clip
 
 #: share of the whole job at which each stage ends
@@ -70,7 +64,7 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     for share, solved in solve_clip(neutral, motion, fit, tracks.frame, rest, clip.fps):  # noqa: B007
         say("solving", share)
     say("events", 0)
-    return _take(clip, tracks, fit, neutral, rest, motion, solved, settings)
+    return assemble(clip, tracks, fit, neutral, rest, motion, solved, settings)
 
 
 class _StageProgress:
@@ -135,100 +129,3 @@ def _reference(head: HeadModel, fit: HeadFit, offset: Floats, window: Window, in
         head, fit.shape, np.asarray(offset, float), fit.pose[index], fit.translation[index],
         window.camera(fit.camera), width, height, window.scale,
     )  # fmt: skip
-
-
-def validity(tracks: Tracks, seen: NDArray[np.bool_], hidden: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """(T,) why each frame is or is not measured. Hidden frames between seen ones are bridged, long ones occluded."""
-    valid = np.where(seen, MEASURED, NO_FACE).astype(np.uint8)
-    valid[seen & hidden] = BRIDGED
-    shot = tracks.shot[np.isfinite(tracks.landmarks[:, 0, 0])][0]
-    frame = np.arange(len(seen)) + tracks.frame[0]
-    bounds = np.searchsorted(tracks.cut_frames, frame, side="right")
-    valid[bounds != shot] = CUT
-    return valid
-
-
-LONGEST_BRIDGE_S = 0.1
-
-
-def _mark_occlusions(valid: NDArray[np.uint8], fps: float) -> NDArray[np.uint8]:
-    """Hidden spans too long to bridge are occlusions."""
-    edge = np.flatnonzero(np.diff(np.r_[0, (valid == BRIDGED).astype(np.int8), 0])).reshape(-1, 2)
-    for start, stop in edge:
-        if stop - start > max(1, LONGEST_BRIDGE_S * fps):
-            valid[start:stop] = OCCLUDED
-    return valid
-
-
-def _take(
-    clip: Clip,
-    tracks: Tracks,
-    fit: HeadFit,
-    neutral: Neutral,
-    rest: NDArray[np.int64],
-    motion: DenseMotion,
-    solved: Solved,
-    settings: Settings,
-) -> Take:
-    head = neutral.surface.reference.head
-    first, count = motion.first, len(motion.residual)
-    valid = validity(tracks, np.isfinite(motion.residual), solved.hidden)
-    valid = _mark_occlusions(valid, clip.fps)
-    acted = _blanked(_with_gaze(perform(neutral.surface, solved), neutral, tracks, rest, first), valid > BRIDGED)
-    factor = neutral.window.factor
-    time_s = clip.time_s[first : first + count]
-    found = events.detect(time_s, acted.motion_px * factor, acted.motion_std_px * factor, acted.motion_names, valid)
-    row = np.flatnonzero(np.isfinite(tracks.landmarks[:, 0, 0]))
-    confidence = np.interp(np.arange(count) + first, tracks.frame, tracks.confidence)
-
-    def f32(values: Floats) -> NDArray[np.float32]:
-        return np.asarray(values, np.float32)
-
-    return Take(
-        time_s=time_s, valid=valid,
-        shape=f32(fit.shape), shape_std=f32(fit.shape_std), shape_offset=f32(acted.shape_offset),
-        expression_names=head.expression_names, expression=f32(acted.expression),
-        expression_std=f32(acted.expression_std), expression_factor=f32(acted.expression_factor),
-        joint_names=head.joint_names, pose=f32(acted.pose), pose_std=f32(acted.pose_std),
-        translation=acted.translation, translation_std=f32(acted.translation_std),
-        detail_basis=f32(acted.detail_basis), detail=f32(acted.detail), detail_std=f32(acted.detail_std),
-        camera=fit.camera, size=(clip.width, clip.height),
-        landmark_frames=tracks.frame[row] - first, landmarks=f32(tracks.landmarks[row][:, :, :2]),
-        confidence=f32(confidence), noise_px=smallest_visible(neutral),
-        template_frames=neutral.frames - first, events=found,
-        head={"name": head.name, "sha256": head.sha256},
-        source={"path": str(clip.path.resolve()), "sha256": clip.sha256, "fps": clip.fps, "first_frame": first},
-        settings=asdict(settings), software=software(),
-    )  # fmt: skip
-
-
-def _with_gaze(
-    acted: Performance, neutral: Neutral, tracks: Tracks, rest: NDArray[np.int64], first: int
-) -> Performance:
-    surface = neutral.surface
-    turns, std = eye_turns(tracks, first + np.arange(len(acted.pose)), rest, surface.px_per_m * neutral.window.factor)
-    names = surface.reference.head.joint_names
-    pose, pose_std = acted.pose.copy(), acted.pose_std.copy()
-    for side, name in enumerate(("eye_left", "eye_right")):
-        measured = np.isfinite(turns[:, side, 0]) & np.isfinite(pose[:, 0, 0])
-        pose[measured, names.index(name)] = turns[measured, side]
-        pose_std[measured, names.index(name), :2] = std
-    return replace(acted, pose=pose, pose_std=pose_std)
-
-
-def _blanked(acted: Performance, hidden: NDArray[np.bool_]) -> Performance:
-    """NaN where a frame shows no face that could be measured."""
-    names = ("expression", "expression_std", "expression_factor", "pose", "pose_std", "translation", "translation_std",
-             "detail", "detail_std", "motion_px", "motion_std_px")  # fmt: skip
-    blank = {}
-    for name in names:
-        values = getattr(acted, name).copy()
-        values[hidden] = np.nan
-        blank[name] = values
-    return replace(acted, **blank)
-
-
-def software() -> dict[str, str]:
-    """What made a take."""
-    packages = {name: version(name) for name in ("numpy", "scipy", "onnxruntime", "av")}
-    return {"microface": "0.1.0", "python": platform.python_version(), **packages}

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what the stages found to the take."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict, replace
+from importlib.metadata import version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import events
+from .assembly import Performance, largest_motion, perform
+from .gaze import eye_turns
+from .motion.footage import DenseMotion
+from .noise import smallest_visible
+from .solve.clip import Solved
+from .template import Neutral
+from .types import BRIDGED, CUT, MEASURED, NO_FACE, OCCLUDED, Clip, Event, Floats, HeadFit, Settings, Take, Tracks
+
+LONGEST_BRIDGE_S = 0.1  #: a longer span whose picture is hidden is an occlusion
+
+
+def validity(tracks: Tracks, seen: NDArray[np.bool_], hidden: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(T,) why each frame is or is not measured. Hidden frames between seen ones are bridged, long ones occluded."""
+    valid = np.where(seen, MEASURED, NO_FACE).astype(np.uint8)
+    valid[seen & hidden] = BRIDGED
+    shot = tracks.shot[np.isfinite(tracks.landmarks[:, 0, 0])][0]
+    frame = np.arange(len(seen)) + tracks.frame[0]
+    bounds = np.searchsorted(tracks.cut_frames, frame, side="right")
+    valid[bounds != shot] = CUT
+    return valid
+
+
+def _mark_occlusions(valid: NDArray[np.uint8], fps: float) -> NDArray[np.uint8]:
+    """Hidden spans too long to bridge are occlusions."""
+    edge = np.flatnonzero(np.diff(np.r_[0, (valid == BRIDGED).astype(np.int8), 0])).reshape(-1, 2)
+    for start, stop in edge:
+        if stop - start > max(1, LONGEST_BRIDGE_S * fps):
+            valid[start:stop] = OCCLUDED
+    return valid
+
+
+def assemble(
+    clip: Clip,
+    tracks: Tracks,
+    fit: HeadFit,
+    neutral: Neutral,
+    rest: NDArray[np.int64],
+    motion: DenseMotion,
+    solved: Solved,
+    settings: Settings,
+) -> Take:
+    head = neutral.surface.reference.head
+    first, count = motion.first, len(motion.residual)
+    valid = validity(tracks, np.isfinite(motion.residual), solved.hidden)
+    valid = _mark_occlusions(valid, clip.fps)
+    acted = _blanked(_with_gaze(perform(neutral.surface, solved), neutral, tracks, rest, first), valid > BRIDGED)
+    factor = neutral.window.factor
+    time_s = clip.time_s[first : first + count]
+    found = events.detect(time_s, acted.motion_px * factor, acted.motion_std_px * factor, acted.motion_names, valid)
+    found = tuple(_sized(event, neutral, solved, time_s) for event in found)
+    row = np.flatnonzero(np.isfinite(tracks.landmarks[:, 0, 0]))
+    confidence = np.interp(np.arange(count) + first, tracks.frame, tracks.confidence)
+
+    def f32(values: Floats) -> NDArray[np.float32]:
+        return np.asarray(values, np.float32)
+
+    return Take(
+        time_s=time_s, valid=valid,
+        shape=f32(fit.shape), shape_std=f32(fit.shape_std), shape_offset=f32(acted.shape_offset),
+        expression_names=head.expression_names, expression=f32(acted.expression),
+        expression_std=f32(acted.expression_std), expression_factor=f32(acted.expression_factor),
+        joint_names=head.joint_names, pose=f32(acted.pose), pose_std=f32(acted.pose_std),
+        translation=acted.translation, translation_std=f32(acted.translation_std),
+        detail_basis=f32(acted.detail_basis), detail=f32(acted.detail), detail_std=f32(acted.detail_std),
+        camera=fit.camera, size=(clip.width, clip.height),
+        landmark_frames=tracks.frame[row] - first, landmarks=f32(tracks.landmarks[row][:, :, :2]),
+        confidence=f32(confidence), noise_px=smallest_visible(neutral),
+        template_frames=neutral.frames - first, events=found,
+        head={"name": head.name, "sha256": head.sha256},
+        source={"path": str(clip.path.resolve()), "sha256": clip.sha256, "fps": clip.fps, "first_frame": first},
+        settings=asdict(settings), software=software(),
+    )  # fmt: skip
+
+
+def _sized(event: Event, neutral: Neutral, solved: Solved, time_s: Floats) -> Event:
+    """The event with the size of the skin's motion at its apex, all units and detail together; as sure as its units are."""
+    if event.kind in ("blink", "gaze"):
+        return event
+    apex = int(np.argmin(np.abs(time_s - event.apex_s)))
+    size = largest_motion(neutral.surface, solved, apex) * neutral.window.factor
+    return replace(event, peak_px=size, peak_std_px=event.peak_std_px * size / max(event.peak_px, 1e-9))
+
+
+def _with_gaze(
+    acted: Performance, neutral: Neutral, tracks: Tracks, rest: NDArray[np.int64], first: int
+) -> Performance:
+    surface = neutral.surface
+    turns, std = eye_turns(tracks, first + np.arange(len(acted.pose)), rest, surface.px_per_m * neutral.window.factor)
+    names = surface.reference.head.joint_names
+    pose, pose_std = acted.pose.copy(), acted.pose_std.copy()
+    for side, name in enumerate(("eye_left", "eye_right")):
+        measured = np.isfinite(turns[:, side, 0]) & np.isfinite(pose[:, 0, 0])
+        pose[measured, names.index(name)] = turns[measured, side]
+        pose_std[measured, names.index(name), :2] = std
+    return replace(acted, pose=pose, pose_std=pose_std)
+
+
+def _blanked(acted: Performance, hidden: NDArray[np.bool_]) -> Performance:
+    """NaN where a frame shows no face that could be measured."""
+    names = ("expression", "expression_std", "expression_factor", "pose", "pose_std", "translation", "translation_std",
+             "detail", "detail_std", "motion_px", "motion_std_px")  # fmt: skip
+    blank = {}
+    for name in names:
+        values = getattr(acted, name).copy()
+        values[hidden] = np.nan
+        blank[name] = values
+    return replace(acted, **blank)
+
+
+def software() -> dict[str, str]:
+    """What made a take."""
+    packages = {name: version(name) for name in ("numpy", "scipy", "onnxruntime", "av")}
+    return {"microface": "0.1.0", "python": platform.python_version(), **packages}
