@@ -52,7 +52,7 @@ class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
         build_scene(context, take, head, clip_path=Path(result["source"]), rate=None if rate == "auto" else rate)
         look_through_camera(context)
         show_result(context, result)
-        self.report({"INFO"}, f"{len(take.time_s)} frames, {len(take.events)} events: {result['take']}")
+        self.report({"INFO"}, f"{len(take.time_s)} frames, events found: {len(take.events)}. {result['take']}")
 
 
 class MICROFACE_OT_cancel(bpy.types.Operator):

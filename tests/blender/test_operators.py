@@ -164,6 +164,21 @@ def test_reconstruction_builds_the_scene(addon: ModuleType, built: None, clip: P
     assert not job.running()
 
 
+def test_button_and_command_line_give_the_same_take(addon: ModuleType, built: None, clip: Path, tmp_path: Path) -> None:
+    """`blender -b --python-expr` calls the operator, `blender -c microface` and `dev.py run` call main()."""
+    from microface.operators.command_line import main
+
+    (tmp_path / "button").mkdir()
+    choose(clip, tmp_path / "button")
+    assert bpy.ops.microface.reconstruct() == {"FINISHED"}
+    assert main(["reconstruct", str(clip), "--out", str(tmp_path / "line.take.npz")]) == 0
+    (pressed,) = (tmp_path / "button").glob("*.take.npz")
+    with np.load(pressed) as button, np.load(tmp_path / "line.take.npz") as line:
+        assert button.files == line.files
+        for name in button.files:
+            np.testing.assert_array_equal(button[name], line[name], err_msg=name)
+
+
 def test_user_chooses_the_frame_rate(addon: ModuleType, built: None, clip: Path, tmp_path: Path) -> None:
     """In an empty scene it is the footage's; here the scene's is asked for, and keys lie on its fractional frames."""
     choose(clip, tmp_path)
