@@ -38,6 +38,8 @@ LEAST_NOISE = 0.3  #: luma: 8 bit rounding alone
 FEWEST_PIXELS = 200
 AS_NEAR = 1.2
 COMPANY = 0.3  #: share of the candidates that must be near
+ALIKE = 0.6  #: share of the candidates that are taken to be at rest
+LEAST_SHOWN = 1e-3  #: of the template's contrast
 LANDMARK_TRUST = 1.0  #: bending prior of the first field, which comes from landmarks
 
 
@@ -78,7 +80,7 @@ class Neutral:
             motion: of the B frames against the reference.
 
         Returns:
-            sheet coefficients (B, 2n) px, and the residual's mean square (B,) luma^2.
+            sheet coefficients (B, 2n) px, and the residual's mean square (B,) luma^2 at the template's contrast.
         """
         work = [self.window.cut(luma) for luma in lumas]
         blur = COARSE_BLUR * self.window.scale
@@ -91,8 +93,12 @@ class Neutral:
         first = self.coarse.fit(rough, motion.views(self.coarse_points, camera), first, steps=2)
         views = motion.views(self.surface.points, camera)
         c = self.field.fit(fine, views, first, steps=3)
-        residual = self.field.residual(fine, views, c) ** 2
-        return c, (residual * self.field.template.weight).sum(1) / self.field.template.weight.sum()
+        template, difference = self.field.template, self.field.difference(fine, views, c)
+        residual = self.field.without_light(difference) ** 2 @ template.weight / template.weight.sum()
+        # A blank hand is the template with its light turned down to nothing: what little it shows must not count as a good fit.
+        own = template.weight * template.value
+        shown = 1 - difference @ own / (own @ template.value)
+        return c, residual / np.clip(shown, LEAST_SHOWN, 1) ** 2
 
 
 def landmark_field(
@@ -222,8 +228,8 @@ def most_usual_frame(reference: Reference, pictures: list[Picture], landmarks: A
 
 
 def _alike(distance: Array) -> NDArray[np.int64]:
-    """Up to AVERAGED frames, spread in time, among those about as near to the reference in form as AVERAGED of them are."""
-    reach = AS_NEAR * np.sort(distance)[: AVERAGED + 1][-1]
+    """Up to AVERAGED frames, spread in time, among those about as near to the reference in form as most (ALIKE) of them are."""
+    reach = AS_NEAR * np.sort(distance)[min(AVERAGED, int(ALIKE * len(distance)))]
     near = np.flatnonzero(distance <= reach)
     return near[np.unique(np.linspace(0, len(near) - 1, min(AVERAGED, len(near))).round().astype(int))]
 

@@ -115,13 +115,20 @@ class MotionField:
         c = np.asarray(coefficients, np.float32)
         return np.stack([(self.design @ c[:, :n].T).T, (self.design @ c[:, n:].T).T], -1)
 
-    def residual(self, pictures: list[NDArray[np.float32]], views: Views, coefficients: Floats) -> NDArray[np.float64]:
-        """Template minus warped frame, light removed: (B, M) luma. `pictures` are spline coefficients (H, W)."""
+    def difference(self, pictures: list[NDArray[np.float32]], views: Views, coefficients: Floats) -> NDArray[np.float64]:
+        """Template minus warped frame: (B, M) luma. `pictures` are spline coefficients (H, W)."""
         moved = views.apply(self.displacement(coefficients))
-        raw = np.stack([self.template.value - sample(p, q) for p, q in zip(pictures, moved, strict=True)])
+        return np.stack([self.template.value - sample(p, q) for p, q in zip(pictures, moved, strict=True)])
+
+    def without_light(self, difference: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What of a difference (B, M) no change of light explains, luma."""
         light = self.template.light
-        weighted = raw * self.template.weight
-        return raw - cho_solve(self._light_factor, light.T @ weighted.T).T @ light.T
+        weighted = difference * self.template.weight
+        return difference - cho_solve(self._light_factor, light.T @ weighted.T).T @ light.T
+
+    def residual(self, pictures: list[NDArray[np.float32]], views: Views, coefficients: Floats) -> NDArray[np.float64]:
+        """Template minus warped frame, light removed: (B, M) luma."""
+        return self.without_light(self.difference(pictures, views, coefficients))
 
     def fit(
         self, pictures: list[NDArray[np.float32]], views: Views, start: Floats, steps: int = 3

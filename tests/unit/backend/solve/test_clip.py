@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Footage longer than a block."""
+
+import tempfile
+
+import numpy as np
+import pytest
+from microface.backend.motion.footage import DenseMotion
+from microface.backend.motion.window import Window
+from microface.backend.solve.clip import BLOCK, OVERLAP, Solved, blocks, fade, runs, solve_clip
+from microface.backend.template import Neutral
+from microface.backend.types import HeadFit
+
+from .conftest import rigid_of
+
+FRAMES, FPS, NOISE = 700, 50.0, 2.0
+
+
+@pytest.mark.parametrize("start", [0, 37])
+def test_the_weights_of_all_blocks_add_up_to_one(start: int) -> None:
+    for length in range(1, 2001):
+        run = (start, start + length)
+        parts = blocks(*run)
+        total = np.zeros(length)
+        for a, b in parts:
+            total[a - start : b - start] += fade((a, b), run)
+        assert np.abs(total - 1).max() < 1e-12, length
+        assert max(b - a for a, b in parts) <= BLOCK + OVERLAP, length
+
+
+def test_runs_of_good_frames() -> None:
+    assert runs(np.array([0, 1, 1, 0, 1], bool)) == [(1, 3), (4, 5)]
+    assert runs(np.zeros(3, bool)) == []
+
+
+@pytest.fixture(scope="module")
+def footage(stage, play) -> tuple:
+    """A long clip in which the head sways and, in the overlap of two blocks and outside, a brow rises."""
+    played = play(FRAMES, FPS, {"browInnerUp": (0.15, 4.4, 0.1), "mouthSmileLeft": (0.12, 9.0, 0.1)})
+    measured = stage.noisy(played.motion, NOISE, 0)
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the tests
+    measured.astype(np.float32).tofile(file)
+    motion = DenseMotion(0, np.full(FRAMES, NOISE**2), played.coarse, measured.shape[1], file)
+    tracked = np.arange(0, FRAMES, 10)
+    none = np.zeros((len(tracked), len(stage.surface.reference.head.expression)))
+    poses = played.turn[tracked], played.translation[tracked]
+    fit = HeadFit(stage.surface.reference.shape, np.zeros(0), np.eye(3), *poses, none, 0.0)
+    window = Window(0, 0, 200, 240, 1, 150 / 240)
+    frames = np.arange(20)
+    neutral = Neutral(window, stage.surface, stage.field, stage.field, stage.surface.points, np.zeros((478, 2)), frames, NOISE**2)
+    return played, neutral, motion, fit, tracked
+
+
+@pytest.fixture(scope="module")
+def solved(footage) -> Solved:
+    _, neutral, motion, fit, tracked = footage
+    for share, result in solve_clip(neutral, motion, fit, tracked, np.arange(len(tracked)), FPS):  # noqa: B007
+        pass
+    assert share == 1
+    return result
+
+
+def test_a_long_clip_solved_in_blocks_has_no_seam(footage, solved: Solved, stage) -> None:
+    played = footage[0]
+    names, unit_names = stage.surface.reference.head.expression_names, stage.surface.unit_names
+    truth = np.zeros_like(solved.units)
+    for name in ("browInnerUp", "mouthSmileLeft"):
+        truth[:, unit_names.index(name)] = played.expression[:, names.index(name)]
+    rigid = rigid_of(stage, played.turn, played.translation)
+    place = rigid.turn @ stage.surface.centre + rigid.shift
+    ends = np.unique([edge for part in blocks(0, FRAMES) for edge in part])[1:-1]
+    assert len(ends) == 6
+    head_errors = solved.place - place, (solved.turn - rigid.turn).reshape(FRAMES, 9)
+    for error in (solved.units - truth, *head_errors):
+        step = np.abs(np.diff(error, axis=0)).max(1)
+        assert max(step[max(0, end - 2) : end + 2].max() for end in ends) < 1.5 * np.quantile(step, 0.99)
+    for error in (solved.units[:, truth.max(0) == 0], *head_errors):  # nor is one block as a whole off from the next
+        level = [np.abs(error[b - OVERLAP : b].mean(0) - error[b : b + OVERLAP].mean(0)).max() for b in ends[1::2]]
+        assert max(level) < 2 * np.quantile(np.abs(error).max(1), 0.9)
+
+
+def test_a_long_clip_keeps_its_events(footage, solved: Solved, stage) -> None:
+    played = footage[0]
+    names, unit_names = stage.surface.reference.head.expression_names, stage.surface.unit_names
+    for name in ("browInnerUp", "mouthSmileLeft"):
+        truth, found = played.expression[:, names.index(name)], solved.units[:, unit_names.index(name)]
+        assert np.corrcoef(truth, found)[0, 1] > 0.98
+        assert 0.8 < found @ truth / (truth @ truth) < 1.2
+    assert np.isfinite(solved.units).all()
+
+
+def test_frames_without_a_face_stay_unknown(footage, stage) -> None:
+    _, neutral, motion, fit, tracked = footage
+    residual = np.full(60, NOISE**2)
+    residual[20:30] = np.nan
+    residual[45:47] = 1e4  # something hides the face
+    short = DenseMotion(0, residual, motion.coarse[slice(60)], motion.size, motion._file)
+    *_, (_, result) = solve_clip(neutral, short, fit, tracked, np.arange(len(tracked)), FPS)
+    lost = np.zeros(60, bool)
+    lost[20:30] = True
+    for values in (result.units, result.place, result.turn, result.pose_std, result.factor, result.detail):
+        assert (np.isnan(values).reshape(60, -1).all(1) == lost).all()
+        assert (np.isnan(values).reshape(60, -1).any(1) == lost).all()
+    assert np.flatnonzero(result.hidden).tolist() == [45, 46]

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A performance in the head's own parameters moves the head as the solve's estimates move its surface."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from microface.backend.assembly import Performance, perform
+from microface.backend.solve.clip import Solved
+from microface.models.head.raster import project
+from scipy.spatial.transform import Rotation
+
+FRAMES = 6
+RANDOM = np.random.default_rng(7)
+
+
+def estimates(stage, jaw: float = 0.0) -> Solved:
+    """Small motion of every kind; frame 3 was not measured."""
+    surface = stage.surface
+    units, details = len(surface.unit_names), int((surface.group > 0).sum())
+    strength = RANDOM.uniform(-0.02, 0.05, (FRAMES, units))
+    strength[:, [surface.unit_names.index(name) for name in ("jaw_pitch", "jaw_yaw")]] = jaw * RANDOM.uniform(0.5, 1, (FRAMES, 2))
+    detail = RANDOM.normal(0, 0.2, (FRAMES, 2)) @ RANDOM.normal(0, 0.5, (2, details))
+    turn = Rotation.from_rotvec(RANDOM.normal(0, 0.1, (FRAMES, 3))).as_matrix()
+    place = surface.centre + RANDOM.normal(0, 0.01, (FRAMES, 3))
+    solved = Solved(
+        turn, place, np.full((FRAMES, 6), 0.001), strength, np.full((FRAMES, units), 0.01),
+        RANDOM.normal(0, 0.01, (FRAMES, units, 4)),
+        detail, np.full(details, 0.01), RANDOM.normal(0, 0.002, surface.depth_bump.shape[1]), np.zeros(FRAMES, bool),
+    )  # fmt: skip
+    for values in (solved.turn, solved.place, solved.pose_std, solved.units, solved.units_std, solved.factor, solved.detail):
+        values[3] = np.nan
+    return solved
+
+
+def surface_points(stage, solved: Solved, frame: int) -> np.ndarray:
+    """(M, 3) m, camera space, straight from the columns."""
+    surface = stage.surface
+    count = len(surface.unit_names)
+    units, details = surface.at_points[:count] / surface.unit_scale[:count, None, None], surface.at_points[surface.group > 0]
+    base = surface.points + surface.ray * (surface.depth_bump @ solved.depth)[:, None]
+    moved = base + np.tensordot(solved.units[frame], units, 1) + np.tensordot(solved.detail[frame], details, 1)
+    return (moved - surface.centre) @ solved.turn[frame].T + solved.place[frame]
+
+
+def head_points(stage, acted: Performance, frame: int) -> np.ndarray:
+    """(M, 3) m, camera space, by the take's formula."""
+    reference = stage.surface.reference
+    offset = acted.shape_offset + np.tensordot(acted.detail[frame], acted.detail_basis, 1)
+    vertices = reference.head.vertices(
+        reference.shape, acted.expression[frame], acted.pose[frame], acted.translation[frame], offset
+    )
+    return stage.points(vertices)
+
+
+MEASURED = (0, 1, 2, 4, 5)
+
+
+def away(stage, solved: Solved) -> np.ndarray:
+    """(T, M, 3) m between the take's head and the solve's surface."""
+    acted = perform(stage.surface, solved)
+    return np.array([head_points(stage, acted, k) - surface_points(stage, solved, k) for k in MEASURED])
+
+
+def test_the_head_stands_where_the_surface_stood(stage) -> None:
+    solved = replace(estimates(stage), depth=np.zeros(stage.surface.depth_bump.shape[1]))
+    assert np.abs(away(stage, solved)).max() < 1e-7
+    moved = surface_points(stage, solved, 0) - stage.surface.points
+    assert np.linalg.norm(moved, axis=1).mean() > 2e-3
+
+
+def test_the_jaw_turns_as_far_as_its_linear_columns_went(stage) -> None:
+    solved = replace(estimates(stage, jaw=0.06), depth=np.zeros(stage.surface.depth_bump.shape[1]))
+    assert np.abs(away(stage, solved)).max() < 1e-4
+
+
+def test_the_depth_correction_stays_on_the_lines_of_sight(stage) -> None:
+    """Between the mesh's vertices a bump is linear: that shows in depth, hardly in the picture."""
+    solved = estimates(stage)
+    error = away(stage, solved)
+    assert np.abs(error).max() < 5e-4
+    assert np.abs(error).mean() < 5e-5
+    camera, acted = stage.surface.reference.camera, perform(stage.surface, solved)
+    for k in MEASURED:
+        seen = project(head_points(stage, acted, k), camera) - project(surface_points(stage, solved, k), camera)
+        assert np.abs(seen[:, :2]).max() < 0.1
+
+
+def test_a_rest_performance_is_the_reference(stage) -> None:
+    solved = estimates(stage)
+    still = Solved(
+        np.tile(np.eye(3), (FRAMES, 1, 1)), np.tile(stage.surface.centre, (FRAMES, 1)), solved.pose_std * 0 + 1,
+        *(0 * getattr(solved, name) for name in ("units", "units_std", "factor", "detail", "detail_variance", "depth")),
+        solved.hidden,
+    )  # fmt: skip
+    acted = perform(stage.surface, still)
+    reference = stage.surface.reference
+    assert np.allclose(acted.pose[0, 0], reference.pose, atol=1e-9)
+    assert np.allclose(acted.translation[0], reference.translation, atol=1e-9)
+    assert np.allclose(acted.shape_offset, reference.offset)
+    assert np.abs(acted.expression[0]).max() == 0
+
+
+def test_frames_that_were_not_measured_are_unknown_and_no_others(stage) -> None:
+    acted = perform(stage.surface, estimates(stage))
+    lost = np.arange(FRAMES) == 3
+    values = ("expression", "pose", "translation", "detail")
+    for name in (*values, *(f"{name}_std" for name in values), "expression_factor"):
+        unknown = np.isnan(getattr(acted, name)).reshape(FRAMES, -1)
+        assert (unknown.all(1) == lost).all(), name
+        assert (unknown.any(1) == lost).all(), name
+
+
+def test_what_the_joints_own_stays_zero_on_the_head(stage) -> None:
+    acted = perform(stage.surface, estimates(stage, jaw=0.05))
+    names = stage.surface.reference.head.expression_names
+    owned = [k for k, name in enumerate(names) if name.startswith(("jaw", "eyeLook")) or name == "tongueOut"]
+    assert np.nanmax(np.abs(acted.expression[:, owned])) == 0
+    assert len(acted.motion_names) == acted.motion_px.shape[1]
+    assert {"jawOpen", "mouthSmileLeft"} <= set(acted.motion_names)
+
+
+def test_sizes_for_events_are_pixels_of_the_surface(stage) -> None:
+    """A unit's size is the largest motion it gives the visible skin, px of the work picture."""
+    surface, solved = stage.surface, estimates(stage)
+    acted = perform(surface, solved)
+    number = surface.unit_names.index("mouthSmileRight")
+    column = surface.basis[number] / surface.unit_scale[number] * solved.units[0, number]
+    size = np.linalg.norm(column[surface.seen & surface.skin], axis=1) * surface.px_per_m
+    assert abs(acted.motion_px[0, number]) == pytest.approx(np.percentile(size, 99.7), rel=1e-6)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The neutral template, from pictures of one continuous texture on a known head."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from microface.backend.motion.rigid import RigidMotion
+from microface.backend.motion.window import Window, highpass
+from microface.backend.template import Neutral, build_neutral, most_usual_frame
+from microface.models.head.raster import project
+
+WIDTH, HEIGHT, NOISE = 200, 240, 1.5
+REST, SMILING = 16, 8  #: pictures
+ANCHOR = np.array([100.0, 140.0])  #: the cheek that moves
+
+
+def texture(at: np.ndarray) -> np.ndarray:
+    """Luma at any points (..., 2) px: random waves of 6 to 25 px."""
+    random = np.random.default_rng(2)
+    angle, length, phase = random.uniform(0, np.pi, 60), random.uniform(6, 25, 60), random.uniform(0, 2 * np.pi, 60)
+    wave = 2 * np.pi / length * np.stack([np.cos(angle), np.sin(angle)])
+    return 120 + 4 * np.sin(at @ wave + phase).sum(-1)
+
+
+def cheek(at: np.ndarray, size: float) -> np.ndarray:
+    """(..., 2) px motion of an expression."""
+    return size * np.exp(-((at - ANCHOR) ** 2).sum(-1, keepdims=True) / (2 * 20**2)) * [0.6, -0.8]
+
+
+def picture(shift: np.ndarray, size: float, seed: int) -> np.ndarray:
+    """(H, W): the texture moved by an expression of `size` px and shifted."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(float)
+    at = np.stack([x, y], -1) - shift
+    back = at
+    for _ in range(15):
+        back = at - cheek(back, size)
+    noise = np.random.default_rng(seed).normal(0, NOISE, (HEIGHT, WIDTH))
+    return (texture(back) + noise).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Shots:
+    pictures: list[np.ndarray]
+    landmarks: np.ndarray
+    motion: RigidMotion
+    first: np.ndarray  #: (478, 2) in the reference
+
+
+@pytest.fixture(scope="module")
+def shots(stage) -> Shots:
+    """Pictures at rest and, after them, with an expression; the head hardly shifts."""
+    random = np.random.default_rng(0)
+    reference = stage.surface.reference
+    image = project(reference.head.landmark_points(reference.vertices()), reference.camera)[:, :2]
+    first = np.tile(image.mean(0), (478, 1))
+    first[reference.head.landmark_index] = image
+    count = REST + SMILING
+    shifts, sizes = random.normal(0, 0.5, (count, 2)), np.r_[np.zeros(REST), np.full(SMILING, 2.0)]
+    shifts[0] = 0
+    pictures = [picture(*each) for each in zip(shifts, sizes, range(count), strict=True)]
+    landmarks = np.stack([first + shift + cheek(first, size) for shift, size in zip(shifts, sizes, strict=True)])
+    landmarks += random.normal(0, 0.7, (count, 1, 2)) + random.normal(0, 0.3, landmarks.shape)
+    still = RigidMotion(np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)))
+    return Shots(pictures, landmarks, still, first)
+
+
+@pytest.fixture(scope="module")
+def neutral(stage, shots: Shots) -> Neutral:
+    window = Window(0, 0, WIDTH, HEIGHT, 1, stage.surface.reference.scale)
+    frames = 100 + 3 * np.arange(REST + SMILING)
+    return build_neutral(stage.surface.reference, window, frames, shots.pictures, shots.landmarks, shots.motion, 0)
+
+
+def test_frames_with_an_expression_are_not_averaged(neutral: Neutral) -> None:
+    assert len(neutral.frames) >= 0.8 * REST
+    assert neutral.frames.max() < 100 + 3 * REST
+
+
+def test_the_usual_form_is_rest(stage, shots: Shots) -> None:
+    assert most_usual_frame(stage.surface.reference, shots.pictures, shots.landmarks, shots.motion) < REST
+
+
+def test_the_average_has_less_noise_than_a_frame(neutral: Neutral) -> None:
+    """Against the noiseless texture, brought to the same place."""
+    scale = neutral.window.scale
+    clean = highpass(texture(np.stack(np.mgrid[:HEIGHT, :WIDTH][::-1], -1)).astype(np.float32), scale)
+    single = highpass(picture(np.zeros(2), 0, 99), scale)
+    template = neutral.field.template
+    x, y = template.points.astype(int).T
+    assert np.std(template.value - clean[y, x]) < 0.6 * np.std(single[y, x] - clean[y, x])
+
+
+def test_a_new_frame_is_measured_against_the_template(neutral: Neutral, shots: Shots) -> None:
+    shift, size = np.array([0.3, -0.2]), 0.8
+    new, rest = picture(shift, size, 500), picture(np.zeros(2), 0.0, 501)
+    pictures, landmarks = [rest, new], np.stack([shots.first, shots.first + shift])
+    c, residual = neutral.measure(pictures, landmarks, shots.motion[:2])
+    found = neutral.field.displacement(c)
+    at = neutral.field.template.points
+    inside = (np.abs(at - at.mean(0)) < 0.35 * np.ptp(at, axis=0)).all(1)
+    truth = shift + cheek(at, size)
+    # Against the rest frame of the same footage: a constant of the template drops out.
+    assert np.sqrt((((found[1] - found[0]) - truth)[inside] ** 2).mean()) < 0.06
+    assert (residual < 3 * neutral.residual_variance).all()
+
+
+def test_a_hidden_face_shows_in_the_residual(neutral: Neutral, shots: Shots) -> None:
+    hand = np.random.default_rng(1).normal(90, NOISE, (HEIGHT, WIDTH)).astype(np.float32)
+    seen = picture(np.zeros(2), 0.0, 502)
+    _, residual = neutral.measure([seen, hand], np.stack([shots.first, shots.first]), shots.motion[:2])
+    assert residual[0] < 0.05 * neutral.texture
+    assert residual[1] > 0.5 * neutral.texture
