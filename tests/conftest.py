@@ -3,8 +3,11 @@
 
 import importlib.util
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,3 +26,32 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no shared test material at {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def portrait() -> Any:
+    """(400, 400, 3) uint8: a face 93 px wide (scikit-image's astronaut: NASA, public domain)."""
+    return pytest.importorskip("skimage.data").astronaut()[:400, 20:420]
+
+
+@pytest.fixture(scope="session")
+def portrait_clip(portrait: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Sequence[int]], Path]:
+    """portrait_clip(shifts): a video of the portrait, one frame per shift (px to the right), 25 a second."""
+    from microface.backend.video import write_video
+
+    def make(shifts: Sequence[int]) -> Path:
+        path = tmp_path_factory.mktemp("clip") / "portrait.mp4"
+        write_video(path, (np.roll(portrait, shift, axis=1) for shift in shifts), fps=25)
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def built() -> None:
+    """Skip where head and networks have not been built."""
+    from microface.models import assets
+
+    missing = [n for n in ("generic_head.npz", "face_detection.onnx", "face_mesh.onnx") if not (assets.FOLDER / n).is_file()]
+    if missing:
+        pytest.skip(f"not built: {', '.join(missing)}")

@@ -6,11 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from microface.models import assets
 
 ROOT = Path(__file__).resolve().parents[2]
 START = (
@@ -20,17 +19,8 @@ START = (
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    for name in ("generic_head.npz", "face_detection.onnx", "face_mesh.onnx"):
-        if not (assets.FOLDER / name).is_file():
-            pytest.skip(f"{name} is not built")
-    data = pytest.importorskip("skimage.data")
-    from microface.backend.video import write_video
-
-    portrait = data.astronaut()[:400, 20:420]
-    path = tmp_path_factory.mktemp("clip") / "portrait.mp4"
-    write_video(path, (np.roll(portrait, shift, axis=1) for shift in [0] * 20 + [1] * 20), fps=25)
-    return path
+def clip(built: None, portrait_clip: Callable[[list[int]], Path]) -> Path:
+    return portrait_clip([0] * 20 + [1] * 20)
 
 
 def command(*arguments: str | Path) -> list[str]:

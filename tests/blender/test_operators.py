@@ -17,7 +17,6 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from microface.models import assets  # noqa: E402
 from microface.operators import job, properties  # noqa: E402
 from microface.operators.reconstruct import free_path, options  # noqa: E402
 
@@ -54,27 +53,9 @@ def addon() -> Iterator[ModuleType]:
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clip(portrait_clip: Callable[[list[int]], Path]) -> Path:
     """A short clip of a real face that moves by a pixel, in a folder where its take may lie."""
-    data = pytest.importorskip("skimage.data")
-    from microface.backend.video import write_video
-
-    portrait = data.astronaut()[:400, 20:420]
-    path = tmp_path_factory.mktemp("clip") / "portrait.mp4"
-    write_video(path, (np.roll(portrait, shift, axis=1) for shift in (0, 0, 0, 0, 1, 1, 1, 1)), fps=25)
-    return path
-
-
-@pytest.fixture
-def built() -> None:
-    """Skip where head and networks have not been built."""
-    missing = [
-        name
-        for name in ("generic_head.npz", "face_detection.onnx", "face_mesh.onnx")
-        if not (assets.FOLDER / name).is_file()
-    ]
-    if missing:
-        pytest.skip(f"not built: {', '.join(missing)}")
+    return portrait_clip([0, 0, 0, 0, 1, 1, 1, 1])
 
 
 def choose(source: Path, folder: Path) -> None:

@@ -3,6 +3,7 @@
 
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +29,6 @@ def extension_zip() -> Path:
 
 
 @pytest.fixture(scope="session")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clip(portrait_clip: Callable[[np.ndarray], Path]) -> Path:
     """Two seconds of a real face that drifts by a few pixels."""
-    data = pytest.importorskip("skimage.data")
-    from microface.backend.video import write_video
-
-    portrait = data.astronaut()[:400, 20:420]
-    path = tmp_path_factory.mktemp("clip") / "portrait.mp4"
-    drift = np.round(2 * np.sin(np.linspace(0, np.pi, 50))).astype(int)
-    write_video(path, (np.roll(portrait, shift, axis=1) for shift in drift), fps=25)
-    return path
+    return portrait_clip(np.round(2 * np.sin(np.linspace(0, np.pi, 50))).astype(int))

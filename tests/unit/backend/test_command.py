@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from microface.backend.messages import ProgressMessages, clock, error_message
-from microface.models import assets
 
 BOOTSTRAP = Path(__file__).resolve().parents[3] / "backend" / "bootstrap.py"
 PREFIX = [sys.executable, "-I", str(BOOTSTRAP), ""]
@@ -25,18 +24,9 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clip(built: None, portrait_clip: Callable[[list[int]], Path]) -> Path:
     """Half a minute of a still face: more than any test waits for."""
-    for name in ("generic_head.npz", "face_detection.onnx", "face_mesh.onnx"):
-        if not (assets.FOLDER / name).is_file():
-            pytest.skip(f"{name} is not built")
-    data = pytest.importorskip("skimage.data")
-    from microface.backend.video import write_video
-
-    portrait = data.astronaut()[:400, 20:420]
-    path = tmp_path_factory.mktemp("clip") / "portrait.mp4"
-    write_video(path, (portrait for _ in range(750)), fps=25)
-    return path
+    return portrait_clip([0] * 750)
 
 
 def stop(clip: Path, out: Path, how: Callable[[subprocess.Popen[str]], None]) -> tuple[int, list[dict[str, Any]]]:
