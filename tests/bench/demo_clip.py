@@ -254,7 +254,7 @@ def recorded(performance: Performance) -> Iterator[NDArray[np.uint8]]:
 
 
 def truth_pixels(portrait: Portrait) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """x and y of some 1,500 pixels spread over the skin of the face."""
-    step = int(np.sqrt(portrait.skin.sum() / 1500))
+    """x and y of some 2,000 pixels spread over the skin of the face."""
+    step = round(np.sqrt(portrait.skin.sum() / 2000))
     y, x = np.nonzero(portrait.skin[::step, ::step])
     return x * step, y * step
