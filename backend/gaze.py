@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 EYE_RADIUS_M = 0.012
 SIDES = ((473, (362, 263)), (468, (133, 33)))  #: iris centre and eye corners of the left and the right eye
 STEADY = 3.0  #: a turn below this many standard deviations is shown as none
+LEAST_TURN = 0.07  #: rad, 4 degrees: head motion drags the tracked irises along by up to that
 
 
 def eye_turns(
@@ -32,11 +33,11 @@ def eye_turns(
         (T, 2, 3) axis-angle of the left and the right eye, rad, NaN without a face; standard deviation (rad).
     """
     radius = EYE_RADIUS_M * px_per_m
-    turns, deviation = np.zeros((len(frames), 2, 3)), 0.0
+    turns, deviation = np.zeros((len(frames), 2, 3)), LEAST_TURN / 2
     for side, (iris, corners) in enumerate(SIDES):
         shift = tracks.landmarks[:, iris, :2] - tracks.landmarks[:, list(corners), :2].mean(1)
         shift = shift - np.nanmedian(shift[rest], axis=0)
-        steady, jitter = _steady(shift)
+        steady, jitter = _steady(shift, LEAST_TURN * radius)
         along = Tracks(tracks.frame, _as_landmarks(steady), tracks.confidence, tracks.shot, tracks.cut_frames)
         angle = np.arcsin(np.clip(landmarks_between(along, frames)[:, 0] / radius, -0.7, 0.7))
         turns[:, side, 0], turns[:, side, 1] = angle[:, 1], angle[:, 0]
@@ -44,14 +45,14 @@ def eye_turns(
     return turns, deviation
 
 
-def _steady(shift: Array) -> tuple[Array, float]:
-    """Iris shifts (N, 2) px without what is within their own jitter, and that jitter (px)."""
+def _steady(shift: Array, least: float) -> tuple[Array, float]:
+    """Iris shifts (N, 2) px without what is within their own jitter or `least` px, and that jitter (px)."""
     change = np.abs(np.diff(shift, axis=0))
     change = change[np.isfinite(change)]
     jitter = float(np.median(change)) / 0.6745 / np.sqrt(2) if len(change) else 0.0
     smooth = gaussian_filter1d(np.nan_to_num(shift), 1.0, axis=0, mode="nearest")
     size = np.linalg.norm(smooth, axis=1, keepdims=True)
-    keep = np.maximum(0, 1 - (STEADY * jitter / np.maximum(size, 1e-9)) ** 2)
+    keep = np.maximum(0, 1 - (max(STEADY * jitter, least) / np.maximum(size, 1e-9)) ** 2)
     return np.where(np.isfinite(shift), smooth * keep, np.nan), jitter
 
 

@@ -115,7 +115,9 @@ class MotionField:
         c = np.asarray(coefficients, np.float32)
         return np.stack([(self.design @ c[:, :n].T).T, (self.design @ c[:, n:].T).T], -1)
 
-    def difference(self, pictures: list[NDArray[np.float32]], views: Views, coefficients: Floats) -> NDArray[np.float64]:
+    def difference(
+        self, pictures: list[NDArray[np.float32]], views: Views, coefficients: Floats
+    ) -> NDArray[np.float64]:
         """Template minus warped frame: (B, M) luma. `pictures` are spline coefficients (H, W)."""
         moved = views.apply(self.displacement(coefficients))
         return np.stack([self.template.value - sample(p, q) for p, q in zip(pictures, moved, strict=True)])

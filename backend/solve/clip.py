@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_propagation
 
 from ..motion.footage import DenseMotion
 from ..template import Neutral
@@ -21,6 +22,7 @@ Array = NDArray[np.float64]
 BLOCK = 256  #: frames solved together
 OVERLAP = 64  #: frames two blocks share
 OCCLUDED_AT = 0.25  #: share of the template's texture not shown from which something hides the face (a smile: 0.08)
+EDGE_AT = 0.08  #: the same, beside a frame that is hidden or shows no face: what hides the face comes and goes
 SHORTEST = 3  #: a run of frames shorter than this is bridged, not solved
 
 
@@ -31,10 +33,10 @@ class Solved:
     turn: Array
     place: Array
     pose_std: Array
-    units: Array
-    units_std: Array
-    factor: Array
-    detail: Array
+    units: NDArray[np.float32]
+    units_std: NDArray[np.float32]
+    factor: NDArray[np.float32]
+    detail: NDArray[np.float32]
     detail_variance: Array
     depth: Array
     hidden: NDArray[np.bool_]
@@ -67,6 +69,13 @@ def fade(block: tuple[int, int], run: tuple[int, int]) -> Array:
     return weight
 
 
+def covered(missing: Array) -> NDArray[np.bool_]:
+    """Frames (T,) in which something hides the face, from the share of the template's texture each fails to show, NaN = no face."""
+    share = np.nan_to_num(missing, nan=np.inf)
+    grown = binary_propagation(share > OCCLUDED_AT, mask=share > EDGE_AT)
+    return np.asarray(grown & np.isfinite(missing))
+
+
 def solve_clip(
     neutral: Neutral,
     motion: DenseMotion,
@@ -85,27 +94,29 @@ def solve_clip(
     """
     columns = Columns(neutral.surface, neutral.field)
     seen = np.isfinite(motion.residual)
-    hidden = np.zeros(len(seen), bool)
-    hidden[seen] = motion.residual[seen] > OCCLUDED_AT * neutral.texture
+    hidden = covered(motion.residual / neutral.texture)
     pieces = [(block, run) for run in runs(seen) for block in blocks(*run)]
     out = _empty(columns, len(seen), hidden)
     depth: Array | None = None
-    order = sorted(pieces, key=lambda piece: -_travel(columns, motion, piece[0], hidden))
+
+    def macro(block: tuple[int, int]) -> Array:
+        return macro_expression(neutral.surface, fit, tracked, rest, motion.first + np.arange(*block))
+
+    # The calm block with the most head motion knows the depth best; all others use it, so that nothing jumps between them.
+    order = sorted(pieces, key=lambda piece: (macro(piece[0]).any(), -_travel(columns, motion, piece[0])))
     for number, (block, run) in enumerate(order):
         span = slice(*block)
-        large = macro_expression(neutral.surface, fit, tracked, rest, motion.first + np.arange(*block))
-        measured = Block(motion.rows(*block), motion.coarse[span], large, hidden[span])
+        measured = Block(motion.rows(*block), motion.coarse[span], macro(block), hidden[span])
         result = solve_block(columns, measured, fps, neutral.residual_variance, depth)
-        # The block with the most head motion knows the depth best; all others use it, so that nothing jumps between them.
         depth = result.depth if depth is None else depth
         _add(out, result, block, fade(block, run))
         yield (number + 1) / len(order), out
 
 
-def _travel(columns: Columns, motion: DenseMotion, block: tuple[int, int], hidden: NDArray[np.bool_]) -> float:
-    """How much the picture of the face moves over a block, px^2: the parallax to expect."""
-    rows = motion.rows(*block)[~hidden[slice(*block)]]
-    return float(rows.var(0).mean()) * len(rows) if len(rows) else 0.0
+def _travel(columns: Columns, motion: DenseMotion, block: tuple[int, int]) -> float:
+    """How much the head turns and shifts over a block, px^2 times frames: the parallax to expect."""
+    pose = columns.as_pose(motion.coarse[slice(*block)])
+    return float(pose.var(0).sum()) * len(pose)
 
 
 def _empty(columns: Columns, frames: int, hidden: NDArray[np.bool_]) -> Solved:
@@ -115,9 +126,13 @@ def _empty(columns: Columns, frames: int, hidden: NDArray[np.bool_]) -> Solved:
     def blank(*shape: int) -> Array:
         return np.full((frames, *shape), np.nan)
 
+    def compact(*shape: int) -> NDArray[np.float32]:
+        """Half the memory for what is long and needs no more digits."""
+        return np.full((frames, *shape), np.nan, np.float32)
+
     rank = min(FACTOR_RANK, units)
     return Solved(
-        blank(3, 3), blank(3), blank(6), blank(units), blank(units), blank(units, rank), blank(details),
+        blank(3, 3), blank(3), blank(6), compact(units), compact(units), compact(units, rank), compact(details),
         np.zeros(details), np.zeros(columns.layout.depths), hidden,
     )  # fmt: skip
 
