@@ -49,9 +49,9 @@ def test_a_known_turn_of_the_eyes_is_found(generic_head: HeadModel, turn: tuple[
 
 
 def test_jitter_of_resting_eyes_is_no_turn(generic_head: HeadModel) -> None:
-    found, std = eye_turns(tracks(generic_head, np.zeros((80, 2)), 0.4), np.arange(80), np.arange(80), PX_PER_M)
+    found, std = eye_turns(tracks(generic_head, np.zeros((80, 2)), 1.0), np.arange(80), np.arange(80), PX_PER_M)
     assert np.abs(found).max() < 0.01
-    assert std == pytest.approx(0.4 / (0.012 * PX_PER_M), rel=0.4)
+    assert std == pytest.approx(1.0 / (0.012 * PX_PER_M), rel=0.4)
 
 
 def test_without_a_face_the_eyes_are_unknown(generic_head: HeadModel) -> None:
