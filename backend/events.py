@@ -355,7 +355,7 @@ def _event(found: _Found, run: _Run, noise: _Noise, names: Any, kinds: list[str]
         apex_s=apex,
         offset_s=offset,
         kind=kind,
-        units=tuple(names[unit] for unit in units[order]),
+        units=tuple(("" if size[k] > 0 else "-") + names[units[k]] for k in order),
         peak_px=float(abs(size[strongest])),
         peak_std_px=float(run.std[found.apex, units[strongest]]),
         confidence=float(np.exp(-_alarms(found.height, len(kinds), run.step))),

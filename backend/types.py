@@ -112,7 +112,7 @@ class Event:
     apex_s: float
     offset_s: float
     kind: str  #: micro, macro, blink or gaze
-    units: tuple[str, ...]  #: unit names, strongest first
+    units: tuple[str, ...]  #: unit names, strongest first; a leading "-" = against the unit's direction, a relaxation
     peak_px: float  #: size at the apex, px in the image
     peak_std_px: float
     confidence: float  #: 0..1

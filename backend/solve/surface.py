@@ -22,7 +22,7 @@ from ..types import FLIP, Floats
 Array = NDArray[np.float64]
 
 STEEPEST = 0.5  #: cosine of surface normal and line of sight below which a pixel is not used
-MINOR_TRUST = 0.7
+MINOR_TRUST = 0.3
 SHUT = 0.05  #: of UNIT_LIMIT: backwards turn of the jaw
 UNIT_LIMIT = 0.35  #: of full strength: the landmarks would have seen more
 DETAIL_LIMIT = 3.0  #: px at 240: what no unit explains is small
