@@ -36,11 +36,10 @@ def peak(source: Path, out: Path) -> tuple[int, int]:
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no getrusage")
 def test_ten_times_the_footage_takes_hardly_more_memory(
-    built: None, portrait_clip: Callable[[list[int]], Path], tmp_path: Path, record_property: Callable[[str, object], None]
+    built: None, portrait_clip: Callable[[list[int]], Path], tmp_path: Path
 ) -> None:
     shifts = [0] * 100 + [1] * 50 + [0] * 100 + [-1] * 50
     short, _ = peak(portrait_clip(shifts), tmp_path / "short.npz")
     long, take = peak(portrait_clip(shifts * 10), tmp_path / "long.npz")
-    for name, value in (("short_mb", short), ("long_mb", long), ("take_mb", take)):
-        record_property(name, round(value / 2**20))
-    assert long <= 1.5 * short + take, f"{long >> 20} MiB for 3000 frames, {short >> 20} for 300, take {take >> 20}"
+    print(f"{short >> 20} MiB for 300 frames, {long >> 20} MiB for 3000, of which the take {take >> 20} MiB")
+    assert long <= 1.5 * short + take
