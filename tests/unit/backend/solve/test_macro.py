@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Large expressions from landmarks, and the temporal basis."""
+
+import numpy as np
+import pytest
+from microface.backend.solve.macro import macro_expression
+from microface.backend.solve.surface import JAW_LIMIT
+from microface.backend.solve.temporal import BANDWIDTH_HZ, smooth_covariance, time_basis
+from microface.backend.types import HeadFit
+
+TRACKED = np.arange(0, 120, 2)
+REST = np.arange(8)
+
+
+def large(stage, unit: str, size: float, jitter: float) -> np.ndarray:
+    """(120, X) px, of a unit that rises to `size` between the tracked frames 20 and 40 under the landmarks' jitter."""
+    head = stage.surface.reference.head
+    names = (unit, unit[:-4] + "Right") if unit.endswith("Left") and not unit.startswith("jaw") else (unit,)
+    expression = np.abs(np.random.default_rng(0).normal(0, jitter, (len(TRACKED), len(head.expression))))
+    for name in names:
+        expression[20:40, head.expression_names.index(name)] += size
+    none = np.zeros((len(TRACKED), 3))
+    fit = HeadFit(stage.surface.reference.shape, np.zeros(0), np.eye(3), none, none, expression, 0.0)
+    return macro_expression(stage.surface, fit, TRACKED, REST, np.arange(120))
+
+
+def test_what_is_small_or_jitter_is_exactly_nothing(stage) -> None:
+    assert np.abs(large(stage, "mouthSmileLeft", 0.1, 0.02)).max() == 0
+    assert np.abs(large(stage, "mouthSmileLeft", 0.0, 0.05)).max() == 0
+
+
+def test_a_large_smile_is_nearly_all_there(stage) -> None:
+    surface = stage.surface
+    found = large(stage, "mouthSmileLeft", 0.8, 0.01) @ surface.unit_mixing().T
+    for name in ("mouthSmileLeft", "mouthSmileRight"):
+        column = found[:, surface.unit_names.index(name)]
+        assert column[50:70].mean() == pytest.approx(0.8, rel=0.12)
+        assert np.abs(column[:30]).max() == np.abs(column[90:]).max() == 0
+    others = [k for k, name in enumerate(surface.unit_names) if not name.startswith("mouthSmile")]
+    assert np.abs(found[:, others]).max() == 0
+
+
+def test_an_open_mouth_is_the_jaws_turn(stage) -> None:
+    surface = stage.surface
+    found = (large(stage, "jawOpen", 0.8, 0.01) @ surface.unit_mixing().T)[50:70].mean(0)
+    head = surface.reference.head
+    turn = found[surface.unit_names.index("jaw_pitch")] * JAW_LIMIT
+    # The chin drops as far as the unit would drop it.
+    landmark = list(head.landmark_index).index(200)
+    pose, none = np.zeros((len(head.joint_names), 3)), np.zeros(len(head.expression))
+    pose[head.joint_names.index("jaw"), 0] = turn
+    unit = 0.8 * np.eye(len(none))[head.expression_names.index("jawOpen")]
+
+    def chin(*given: np.ndarray) -> float:
+        return float(head.landmark_points(head.vertices(surface.reference.shape, *given, np.zeros(3)))[landmark, 1])
+
+    rest = chin(none, pose * 0)
+    assert chin(none, pose) - rest == pytest.approx(chin(unit, pose * 0) - rest, rel=0.25)
+
+
+def test_the_temporal_covariance_is_that_of_band_limited_motion() -> None:
+    fps, frames = 200.0, 128
+    basis = time_basis(smooth_covariance(frames, fps))
+    assert np.allclose(basis.modes @ basis.modes.T, np.eye(frames), atol=1e-9)
+    frequency = np.arange(frames) * fps / (2 * frames)
+    assert np.allclose(basis.variance, 1 / (1 + (frequency / BANDWIDTH_HZ) ** 4), rtol=1e-3, atol=1e-5)
+    live = basis.level >= 0
+    assert (basis.variance[live] > 0.02).all()
+    assert (basis.variance[~live] <= 0.02).all()
+    assert np.abs(np.log(basis.level_variance[basis.level[live]] / basis.variance[live])).max() < 0.5
