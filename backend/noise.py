@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from .motion.region import EYES, INNER_LIPS
+from .motion.window import BLUR
 from .template import Neutral
 
 REGIONS: dict[str, tuple[int, ...]] = {
@@ -21,10 +22,11 @@ REGIONS: dict[str, tuple[int, ...]] = {
 def smallest_visible(neutral: Neutral) -> dict[str, float]:
     """Two standard deviations of the dense motion (source px) in each region, from the footage's own residual.
 
-    The residual holds sensor noise, codec and misfit; their correlation over neighbouring pixels is not in it, so compressed
+    The residual has gone through the blur in front of the fit: white noise comes out of it smaller by 4 pi BLUR^2 in variance but
+    shared between neighbours, so it moves the sheet as much as before. A codec's longer correlation is not in it: compressed
     footage is somewhat worse than this says.
     """
-    noise = float(np.sqrt(neutral.residual_variance))
+    noise = float(np.sqrt(neutral.residual_variance * 4 * np.pi * BLUR**2))
     members = [list(region) for region in REGIONS.values()]
     deviation = neutral.field.deviation(neutral.landmarks[np.concatenate(members)], noise)
     ends = np.cumsum([len(region) for region in members])[:-1]

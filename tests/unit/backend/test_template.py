@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from microface.backend.motion.rigid import RigidMotion
 from microface.backend.motion.window import Window, highpass
+from microface.backend.noise import REGIONS, smallest_visible
 from microface.backend.template import Neutral, build_neutral, most_usual_frame
 from microface.models.head.raster import project
 
@@ -111,3 +112,14 @@ def test_a_hidden_face_shows_in_the_residual(neutral: Neutral, shots: Shots) -> 
     _, residual = neutral.measure([seen, hand], np.stack([shots.first, shots.first]), shots.motion[:2])
     assert residual[0] < 0.05 * neutral.texture
     assert residual[1] > 0.5 * neutral.texture
+
+
+def test_the_smallest_visible_motion_is_two_deviations_of_still_skin(neutral: Neutral, shots: Shots) -> None:
+    """White noise in the pictures, 12 of a face at rest: the scatter of what is measured in each region."""
+    still = [picture(np.zeros(2), 0.0, 600 + k) for k in range(12)]
+    c, _ = neutral.measure(still, np.tile(shots.first, (12, 1, 1)), shots.motion[:12])
+    told, n = smallest_visible(neutral), neutral.field.sheet.size
+    for name in ("nose", "cheeks", "mouth"):
+        phi = neutral.field.sheet.design(neutral.landmarks[list(REGIONS[name])])
+        motion = np.stack([phi @ c[:, :n].T, phi @ c[:, n:].T])
+        assert told[name] / 2 == pytest.approx(np.median(np.sqrt(motion.var(2, ddof=1).mean(0))), rel=0.5), name
