@@ -52,6 +52,8 @@ def built() -> None:
     """Skip where head and networks have not been built."""
     from microface.models import assets
 
-    missing = [n for n in ("generic_head.npz", "face_detection.onnx", "face_mesh.onnx") if not (assets.FOLDER / n).is_file()]
+    missing = [
+        n for n in ("generic_head.npz", "face_detection.onnx", "face_mesh.onnx") if not (assets.FOLDER / n).is_file()
+    ]
     if missing:
         pytest.skip(f"not built: {', '.join(missing)}")

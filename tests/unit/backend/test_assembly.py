@@ -19,7 +19,9 @@ def estimates(stage, jaw: float = 0.0) -> Solved:
     surface = stage.surface
     units, details = len(surface.unit_names), int((surface.group > 0).sum())
     strength = RANDOM.uniform(-0.02, 0.05, (FRAMES, units))
-    strength[:, [surface.unit_names.index(name) for name in ("jaw_pitch", "jaw_yaw")]] = jaw * RANDOM.uniform(0.5, 1, (FRAMES, 2))
+    strength[:, [surface.unit_names.index(name) for name in ("jaw_pitch", "jaw_yaw")]] = jaw * RANDOM.uniform(
+        0.5, 1, (FRAMES, 2)
+    )
     detail = RANDOM.normal(0, 0.2, (FRAMES, 2)) @ RANDOM.normal(0, 0.5, (2, details))
     turn = Rotation.from_rotvec(RANDOM.normal(0, 0.1, (FRAMES, 3))).as_matrix()
     place = surface.centre + RANDOM.normal(0, 0.01, (FRAMES, 3))
@@ -28,7 +30,15 @@ def estimates(stage, jaw: float = 0.0) -> Solved:
         RANDOM.normal(0, 0.01, (FRAMES, units, 4)),
         detail, np.full(details, 0.01), RANDOM.normal(0, 0.002, surface.depth_bump.shape[1]), np.zeros(FRAMES, bool),
     )  # fmt: skip
-    for values in (solved.turn, solved.place, solved.pose_std, solved.units, solved.units_std, solved.factor, solved.detail):
+    for values in (
+        solved.turn,
+        solved.place,
+        solved.pose_std,
+        solved.units,
+        solved.units_std,
+        solved.factor,
+        solved.detail,
+    ):
         values[3] = np.nan
     return solved
 
@@ -37,7 +47,10 @@ def surface_points(stage, solved: Solved, frame: int) -> np.ndarray:
     """(M, 3) m, camera space, straight from the columns."""
     surface = stage.surface
     count = len(surface.unit_names)
-    units, details = surface.at_points[:count] / surface.unit_scale[:count, None, None], surface.at_points[surface.group > 0]
+    units, details = (
+        surface.at_points[:count] / surface.unit_scale[:count, None, None],
+        surface.at_points[surface.group > 0],
+    )
     base = surface.points + surface.ray * (surface.depth_bump @ solved.depth)[:, None]
     moved = base + np.tensordot(solved.units[frame], units, 1) + np.tensordot(solved.detail[frame], details, 1)
     return (moved - surface.centre) @ solved.turn[frame].T + solved.place[frame]

@@ -17,7 +17,9 @@ def irises(head: HeadModel, turn: tuple[float, float]) -> np.ndarray:
     """(2, 2) px, centres of the left and the right iris with both eyes turned by (x, y) rad."""
     pose = np.zeros((len(head.joint_names), 3))
     pose[[head.joint_names.index("eye_left"), head.joint_names.index("eye_right")], :2] = turn
-    vertices = head.vertices(np.zeros(len(head.identity)), np.zeros(len(head.expression)), pose, np.array([0, 0, DEPTH]))
+    vertices = head.vertices(
+        np.zeros(len(head.identity)), np.zeros(len(head.expression)), pose, np.array([0, 0, DEPTH])
+    )
     iris = np.unique(head.polygons[head.part == head.part_names.index("iris")].clip(min=0))
     left = iris[head.template[iris, 0] > 0]
     right = np.setdiff1d(iris, left)
@@ -34,7 +36,9 @@ def tracks(head: HeadModel, turns: np.ndarray, jitter: float = 0.0) -> Tracks:
             landmarks[n, iris, :2] = eye[side]
             landmarks[n, corners, :2] = corner[side]
     frame = np.arange(len(turns))
-    return Tracks(frame, landmarks, np.ones(len(turns), np.float32), np.zeros(len(turns), np.int64), np.zeros(0, np.int64))
+    return Tracks(
+        frame, landmarks, np.ones(len(turns), np.float32), np.zeros(len(turns), np.int64), np.zeros(0, np.int64)
+    )
 
 
 @pytest.mark.parametrize("turn", [(0.0, 0.3), (0.0, -0.2), (0.15, 0.0), (-0.1, 0.2)])

@@ -142,7 +142,9 @@ def test_the_form_offset_brings_landmarks_into_place(fit: HeadFit, known: Known,
     keep = index < 468
 
     def error(shift: np.ndarray | None) -> float:
-        points = generic_head.landmark_points(generic_head.vertices(fit.shape, none, pose, fit.translation[frame], shift))
+        points = generic_head.landmark_points(
+            generic_head.vertices(fit.shape, none, pose, fit.translation[frame], shift)
+        )
         off = project(points, fit.camera)[keep, :2] - landmarks[frame, index[keep], :2]
         return float(np.sqrt((off**2).sum(1).mean()))
 

@@ -27,7 +27,9 @@ write_take(Path(sys.argv[2]), take)
 
 def peak(source: Path, out: Path) -> tuple[int, int]:
     """Bytes at most resident in a process that reconstructs, and bytes of the take's arrays."""
-    done = subprocess.run([sys.executable, "-c", RUN, str(source), str(out)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, str(source), str(out)], capture_output=True, text=True, check=True
+    )
     take = read_take(out)
     values = [getattr(take, field.name) for field in fields(take)]
     return int(done.stdout), sum(value.nbytes for value in values if isinstance(value, np.ndarray))

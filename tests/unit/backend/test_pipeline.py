@@ -18,7 +18,16 @@ from microface.models.head.raster import project
 pytestmark = pytest.mark.usefixtures("built")
 
 FRAMES, APEX, PEAK_PX = 40, 20, 1.0
-PER_FRAME = ("expression", "expression_std", "expression_factor", "pose", "translation", "translation_std", "detail", "detail_std")
+PER_FRAME = (
+    "expression",
+    "expression_std",
+    "expression_factor",
+    "pose",
+    "translation",
+    "translation_std",
+    "detail",
+    "detail_std",
+)
 
 
 def take_of(source: Path, **settings: object) -> Take:
@@ -36,7 +45,9 @@ def moved(picture: np.ndarray, shift: np.ndarray, corner: np.ndarray, size: floa
     back = np.stack([x, y], -1) - shift
     for _ in range(10):
         back = np.stack([x, y], -1) - shift - bump(back, corner, size)
-    return cv2.remap(picture, *np.moveaxis(back.astype(np.float32), -1, 0), cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(
+        picture, *np.moveaxis(back.astype(np.float32), -1, 0), cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def bump(at: np.ndarray, corner: np.ndarray, size: float) -> np.ndarray:
@@ -70,7 +81,9 @@ def corner(large: np.ndarray) -> np.ndarray:
 def footage(large: np.ndarray, corner: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The head drifts by a pixel and a half; one corner of the mouth twitches."""
     noise = np.random.default_rng(0)
-    pictures = [moved(large, shift_of(k), corner, size_of(k)) + noise.normal(0, 1.5, large.shape) for k in range(FRAMES)]
+    pictures = [
+        moved(large, shift_of(k), corner, size_of(k)) + noise.normal(0, 1.5, large.shape) for k in range(FRAMES)
+    ]
     folder = tmp_path_factory.mktemp("footage")
     return clip_of(folder / "twitch.mp4", [np.clip(p, 0, 255).astype(np.uint8) for p in pictures])
 
@@ -272,7 +285,9 @@ def test_a_range_without_frames_is_an_error(footage: Path, wanted: tuple[int, in
 
 
 @pytest.mark.parametrize("stage", ["reading", "tracking", "neutral", "motion", "solving"])
-def test_a_cancelled_job_leaves_nothing(stage: str, footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_job_leaves_nothing(
+    stage: str, footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))

@@ -14,7 +14,9 @@ CAMERA = np.array([[800, 0, 320.0], [0, 800, 240.0], [0, 0, 1]])
 
 def poses(turns: np.ndarray, places: np.ndarray, shape: np.ndarray | None = None) -> HeadFit:
     shape = np.zeros(3) if shape is None else shape
-    return HeadFit(shape, shape, CAMERA, np.asarray(turns, float), np.asarray(places, float), np.zeros((len(turns), 0)), 0.0)
+    return HeadFit(
+        shape, shape, CAMERA, np.asarray(turns, float), np.asarray(places, float), np.zeros((len(turns), 0)), 0.0
+    )
 
 
 def test_motion_between_two_poses_moves_the_heads_vertices(generic_head: HeadModel) -> None:
@@ -69,4 +71,6 @@ def test_smoothing_keeps_steady_motion_and_takes_out_jitter() -> None:
     assert off.std() < 0.5 * 0.01
     assert np.abs(got.translation[middle] - steady[middle]).max() < 0.012
     left = np.sqrt(((got.translation[middle] - steady[middle]) ** 2).mean())
-    assert left == pytest.approx(0.01 / np.sqrt(2 * np.sqrt(np.pi) * 3), rel=0.5)  # of white noise after a Gaussian of sigma 3
+    assert left == pytest.approx(
+        0.01 / np.sqrt(2 * np.sqrt(np.pi) * 3), rel=0.5
+    )  # of white noise after a Gaussian of sigma 3

@@ -30,7 +30,9 @@ def lips() -> SplineSheet:
 def test_constants_and_planes_are_exact(sheet: SplineSheet, points: np.ndarray) -> None:
     phi = sheet.design(points)
     assert np.allclose(phi @ np.ones(sheet.size), 1, atol=1e-12)
-    assert np.allclose(phi @ (2 - 0.3 * sheet.nodes[:, 0] + 0.7 * sheet.nodes[:, 1]), 2 + points @ [-0.3, 0.7], atol=1e-10)
+    assert np.allclose(
+        phi @ (2 - 0.3 * sheet.nodes[:, 0] + 0.7 * sheet.nodes[:, 1]), 2 + points @ [-0.3, 0.7], atol=1e-10
+    )
 
 
 def test_design_is_the_product_of_scipys_cubic_splines(sheet: SplineSheet, points: np.ndarray) -> None:

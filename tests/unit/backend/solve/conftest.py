@@ -50,7 +50,9 @@ def play(stage):
         translation = reference.translation + sway * wave(1.5, 2.0, 1.0) * [0.002, 0.001, 0.003]
         poses = np.zeros((frames, len(reference.head.joint_names), 3))
         poses[:, 0], poses[:, reference.head.joint_names.index("jaw"), 0] = turn, opened
-        points = np.stack([stage.points(stage.vertices(*each)) for each in zip(expression, poses, translation, strict=True)])
+        points = np.stack(
+            [stage.points(stage.vertices(*each)) for each in zip(expression, poses, translation, strict=True)]
+        )
         coarse = rigid_of(stage, reference.pose + known * (turn - reference.pose),
                           reference.translation + known * (translation - reference.translation))  # fmt: skip
         motion = stage.sheet_motion(points, coarse.views(stage.surface.points, reference.camera))
@@ -71,5 +73,3 @@ def rigid_of(stage, turn, translation) -> RigidMotion:
         turns.append(Rotation.align_vectors(moved - moved.mean(0), rest - rest.mean(0))[0].as_matrix())
         shifts.append(moved.mean(0) - turns[-1] @ rest.mean(0))
     return RigidMotion(np.array(turns), np.array(shifts))
-
-

@@ -15,7 +15,9 @@ FRAMES, FPS = 48, 30.0
 PULSES = {"mouthSmileLeft": (0.15, 0.6, 0.1), "browInnerUp": (0.15, 1.0, 0.1)}
 
 
-def solve(columns: Columns, stage, played: Played, noise: float = NOISE, depth: np.ndarray | None = None, **given) -> BlockResult:
+def solve(
+    columns: Columns, stage, played: Played, noise: float = NOISE, depth: np.ndarray | None = None, **given
+) -> BlockResult:
     """Solve a noisy measurement, or one that is given."""
     frames = len(played.motion)
     nothing = {"macro": np.zeros((frames, columns.layout.expressions)), "hidden": np.zeros(frames, bool)}
@@ -40,7 +42,9 @@ def truth_of(stage, played: Played) -> tuple[np.ndarray, np.ndarray]:
 def angles(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """(T, 3) rad, small rotation from truth to found."""
     away = found @ np.swapaxes(truth, 1, 2)
-    return np.stack([away[:, 2, 1] - away[:, 1, 2], away[:, 0, 2] - away[:, 2, 0], away[:, 1, 0] - away[:, 0, 1]], 1) / 2
+    return (
+        np.stack([away[:, 2, 1] - away[:, 1, 2], away[:, 0, 2] - away[:, 2, 0], away[:, 1, 0] - away[:, 0, 1]], 1) / 2
+    )
 
 
 @pytest.mark.parametrize("known", [0.0, 0.8])

@@ -53,7 +53,9 @@ def footage(stage, play) -> tuple:
     fit = HeadFit(stage.surface.reference.shape, np.zeros(0), np.eye(3), *poses, none, 0.0)
     window = Window(0, 0, 200, 240, 1, 150 / 240)
     frames = np.arange(20)
-    neutral = Neutral(window, stage.surface, stage.field, stage.field, stage.surface.points, np.zeros((478, 2)), frames, NOISE**2)
+    neutral = Neutral(
+        window, stage.surface, stage.field, stage.field, stage.surface.points, np.zeros((478, 2)), frames, NOISE**2
+    )
     return played, neutral, motion, fit, tracked
 
 
