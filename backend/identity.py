@@ -7,7 +7,7 @@ expression. The landmarks' own error is some 1 % of the face width, so they fix 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from .types import FLIP, HeadFit, Tracks
 Array = NDArray[np.float64]
 
 FRAMES = 10  #: frames that fix the identity
+BESIDE = 2  #: tracked frames on each side of a lost face that are not believed
 LANDMARK_SHARE = 0.01  #: error of a landmark as a share of the face width
 OUTLINE_TRUST = 0.3  #: the outline slides over the skin as the head turns
 SHAPE_PRIOR = 0.3  #: sigma
@@ -246,6 +247,19 @@ def _fit_frame(
         g[6:] -= prior * frame.expression
         _apply(frame, np.linalg.solve(a, g))
     return frame
+
+
+def settled(fit: HeadFit) -> HeadFit:
+    """The fit without the frames beside a lost face: what hides a face spoils its landmarks before the tracker lets go."""
+    seen = np.isfinite(fit.pose[:, 0])
+    lost = np.flatnonzero(~seen)
+    near = np.zeros(len(seen), bool)
+    for k in range(-BESIDE, BESIDE + 1):
+        near[np.clip(lost + k, 0, len(seen) - 1)] = True
+    if not (seen & ~near).any():
+        return fit
+    blank = [np.where(near[:, None], np.nan, values) for values in (fit.pose, fit.translation, fit.expression)]
+    return replace(fit, pose=blank[0], translation=blank[1], expression=blank[2])
 
 
 def form_offset(head: HeadModel, fit: HeadFit, tracks: Tracks, frames: NDArray[np.int64]) -> Array:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..models.head.model import HeadModel
 from .errors import MicrofaceError
 from .heads import load_head
-from .identity import fit_head, form_offset
+from .identity import fit_head, form_offset, settled
 from .motion.footage import landmarks_between, measure_footage
 from .motion.rigid import RigidMotion, against, at_frames, smoothed
 from .motion.window import Window, window_around
@@ -56,7 +56,7 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     say("head", 0)
     fit = fit_head(head, tracks, clip.width, clip.height, settings.fov_deg)
     say("neutral", 0)
-    fit = smoothed(fit)
+    fit = smoothed(settled(fit))
     neutral, rest = find_neutral(head, clip, tracks, fit, settings, say)
     first, stop = int(tracks.frame[0]), int(tracks.frame[-1]) + 1
     for motion in measure_footage(neutral, frames(clip, first, stop), stop - first, tracks, fit):

@@ -68,15 +68,12 @@ def smoothed(fit: HeadFit) -> HeadFit:
 
 
 def at_frames(fit: HeadFit, tracked: NDArray[np.int64], frames: NDArray[np.int64]) -> HeadFit:
-    """Poses at any frames (T,): between tracked ones, NaN beside a frame without a face."""
+    """Poses at any frames (T,): between tracked ones, held beyond the first and the last of them."""
     seen = np.flatnonzero(np.isfinite(fit.pose[:, 0]))
-    pose, translation = (np.full((len(frames), 3), np.nan) for _ in range(2))
+    at = np.clip(frames, tracked[seen[0]], tracked[seen[-1]])
     if len(seen) == 1:
-        same = frames == tracked[seen[0]]
-        pose[same], translation[same] = fit.pose[seen[0]], fit.translation[seen[0]]
+        pose = np.repeat(fit.pose[seen], len(frames), 0)
     else:
-        inside = (frames >= tracked[seen[0]]) & (frames <= tracked[seen[-1]])
-        pose[inside] = Slerp(tracked[seen], Rotation.from_rotvec(fit.pose[seen]))(frames[inside]).as_rotvec()
-        for k in range(3):
-            translation[inside, k] = np.interp(frames[inside], tracked[seen], fit.translation[seen, k])
+        pose = Slerp(tracked[seen], Rotation.from_rotvec(fit.pose[seen]))(at).as_rotvec()
+    translation = np.stack([np.interp(at, tracked[seen], column) for column in fit.translation[seen].T], 1)
     return HeadFit(fit.shape, fit.shape_std, fit.camera, pose, translation, np.zeros((len(frames), 0)), fit.residual_px)

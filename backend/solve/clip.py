@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_propagation
+from scipy.ndimage import binary_dilation
 
 from ..motion.footage import DenseMotion
 from ..template import Neutral
@@ -21,8 +21,9 @@ Array = NDArray[np.float64]
 
 BLOCK = 256  #: frames solved together
 OVERLAP = 64  #: frames two blocks share
-OCCLUDED_AT = 0.25  #: share of the template's texture not shown from which something hides the face (a smile: 0.08)
+OCCLUDED_AT = 0.42  #: share of the template's texture not shown from which something hides the face (broad smiles: to 0.35)
 EDGE_AT = 0.08  #: the same, beside a frame that is hidden or shows no face: what hides the face comes and goes
+EDGE_FRAMES = 3  #: and takes so many frames for it; a smile before a cut goes on for longer
 SHORTEST = 3  #: a run of frames shorter than this is bridged, not solved
 
 
@@ -72,7 +73,7 @@ def fade(block: tuple[int, int], run: tuple[int, int]) -> Array:
 def covered(missing: Array) -> NDArray[np.bool_]:
     """Frames (T,) in which something hides the face, from the share of the template's texture each fails to show, NaN = no face."""
     share = np.nan_to_num(missing, nan=np.inf)
-    grown = binary_propagation(share > OCCLUDED_AT, mask=share > EDGE_AT)
+    grown = binary_dilation(share > OCCLUDED_AT, mask=share > EDGE_AT, iterations=EDGE_FRAMES)
     return np.asarray(grown & np.isfinite(missing))
 
 
