@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 BLOCK = 256  #: frames solved together
 OVERLAP = 64  #: frames two blocks share
-OCCLUDED_AT = 0.42  #: share of the template's texture not shown from which something hides the face (broad smiles: to 0.35)
+OCCLUDED_AT = 0.42  #: share of the template's texture not shown: something hides the face (a broad smile: 0.35)
 EDGE_AT = 0.08  #: the same, beside a frame that is hidden or shows no face: what hides the face comes and goes
 EDGE_FRAMES = 3  #: and takes so many frames for it; a smile before a cut goes on for longer
 SHORTEST = 3  #: a run of frames shorter than this is bridged, not solved
