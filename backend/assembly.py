@@ -64,10 +64,11 @@ def perform(surface: Surface, solved: Solved) -> Performance:
     )  # fmt: skip
 
 
-def largest_motion(surface: Surface, solved: Solved, frame: int) -> float:
-    """Work px by which the skin has moved from rest at its most moved place: what a person would see as the size."""
-    units = solved.units[frame] / surface.unit_scale[: len(surface.unit_names)]
-    columns = np.r_[units, np.zeros(int((surface.group == 0).sum()) - len(units)), solved.detail[frame]]
+def largest_motion(surface: Surface, solved: Solved, start: int, end: int) -> float:
+    """Work px by which the skin moves between two frames at its most moved place: what a person would see as the size."""
+    units = (solved.units[end] - solved.units[start]) / surface.unit_scale[: len(surface.unit_names)]
+    detail = solved.detail[end] - solved.detail[start]
+    columns = np.r_[units, np.zeros(int((surface.group == 0).sum()) - len(units)), detail]
     moved = np.tensordot(columns, surface.basis[:, surface.seen & surface.skin], 1)
     return float(np.percentile(np.linalg.norm(moved, axis=1), 99.7) * surface.px_per_m)
 

@@ -86,11 +86,14 @@ def assemble(
 
 
 def _sized(event: Event, neutral: Neutral, solved: Solved, time_s: Floats) -> Event:
-    """The event with the size of the skin's motion at its apex, all units and detail together; as sure as its units are."""
+    """The event with the size of the skin's motion from onset to apex, all units and detail; as sure as its units are.
+
+    From the onset, not from rest: a small event on top of a smile is not as large as the smile.
+    """
     if event.kind in ("blink", "gaze"):
         return event
-    apex = int(np.argmin(np.abs(time_s - event.apex_s)))
-    size = largest_motion(neutral.surface, solved, apex) * neutral.window.factor
+    onset, apex = (int(np.argmin(np.abs(time_s - moment))) for moment in (event.onset_s, event.apex_s))
+    size = largest_motion(neutral.surface, solved, onset, apex) * neutral.window.factor
     return replace(event, peak_px=size, peak_std_px=event.peak_std_px * size / max(event.peak_px, 1e-9))
 
 

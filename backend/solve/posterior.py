@@ -7,7 +7,7 @@
     depth ~ N(0, (12 mm)^2)        pose: no prior
 
 The pose columns over the corrected depth are bilinear: depth is found by variable projection, all else marginalised.
-Facts behind each choice: ablations of the solve, BENCHMARKS.md.
+The constants were chosen on the few development clips (BENCHMARKS.md says what that means for the figures).
 """
 
 from __future__ import annotations

@@ -39,8 +39,10 @@ def reconstructed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], 
 
     def run(folder: Path) -> Figures:
         path = out / f"{folder.name}.npz"
-        write_mesh(path, reconstruct(folder / "clip.mp4", Settings(), quiet), head, quiet)
+        take = reconstruct(folder / "clip.mp4", Settings(), quiet)
+        write_mesh(path, take, head, quiet)
         figures = score(folder, path)
+        figures["event_px"] = max((event.peak_px for event in take.events), default=0.0)
         path.unlink()
         print(f"\n{folder.name} {json.dumps({name: round(value, 3) for name, value in figures.items()})}")
         return figures
@@ -63,6 +65,7 @@ def test_a_still_face_stays_still(shared: Path, reconstructed: Callable[[Path], 
     figures = reconstructed(shared / "bench" / "dev" / STILL)
     assert figures["coverage"] >= LEAST_COVERAGE
     assert figures["floor_px"] <= MOST_FALSE_PX
+    assert figures["event_px"] == 0
 
 
 def test_demo(tmp_path: Path, reconstructed: Callable[[Path], Figures]) -> None:
@@ -73,3 +76,4 @@ def test_demo(tmp_path: Path, reconstructed: Callable[[Path], Figures]) -> None:
     assert figures["corr"] >= 0.9
     assert GAIN[0] <= figures["gain"] <= GAIN[1]
     assert figures["apex_err"] <= APEX_FRAMES
+    assert figures["event_px"] == pytest.approx(1.5, rel=0.2)  # the peak the clip was made with
