@@ -24,22 +24,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
 if "microface" not in sys.modules:  # run as a script, or a process of its pool
-    runpy.run_path(str(ROOT / "backend" / "bootstrap.py"))["install_package"]()
+    runpy.run_path(str(Path(__file__).resolve().parents[2] / "backend" / "bootstrap.py"))["install_package"]()
 import cv2
 from microface.backend.errors import MicrofaceError
 from microface.backend.heads import load_head
 from microface.backend.pipeline import reconstruct
 from microface.backend.types import Settings
 from microface.tests.bench.chart import write_charts
-from microface.tests.bench.clips.clip import make
+from microface.tests.bench.clips.clip import made_by, make
 from microface.tests.bench.clips.faces import available
 from microface.tests.bench.clips.plan import Plan
 from microface.tests.bench.clips.split import plans
 from microface.tests.bench.figures import figures
 from microface.tests.bench.table import tables
 
+ROOT = Path(__file__).resolve().parents[2]
 Row = dict[str, Any]
 
 
@@ -49,7 +49,7 @@ def run_clip(plan: Plan, cache: Path, shared: Path) -> Row:
     start = time.perf_counter()
     folder = make(plan, cache / plan.name, shared)
     made = time.perf_counter()
-    row: Row = {"plan": asdict(plan), "made_s": made - start}
+    row: Row = {"plan": asdict(plan), "made_by": made_by(), "made_s": made - start}
     try:
         take = reconstruct(folder / "clip.mp4", Settings(device="cpu"), lambda stage, share: None)
         row["solved_s"] = time.perf_counter() - made
@@ -61,8 +61,8 @@ def run_clip(plan: Plan, cache: Path, shared: Path) -> Row:
 
 def run(chosen: list[Plan], results: Path, cache: Path, shared: Path, jobs: int) -> None:
     """Add the rows that `results` lacks."""
-    have = {json.dumps(row["plan"], sort_keys=True) for row in read_rows(results)}
-    left = [plan for plan in chosen if json.dumps(asdict(plan), sort_keys=True) not in have]
+    have = [row["plan"] for row in read_rows(results)]
+    left = [plan for plan in chosen if asdict(plan) not in have]
     left.sort(key=lambda plan: -plan.frames)  # the long ones first: none is left for the end
     results.parent.mkdir(parents=True, exist_ok=True)
     work = functools.partial(run_clip, cache=cache, shared=shared)
@@ -77,9 +77,11 @@ def run(chosen: list[Plan], results: Path, cache: Path, shared: Path, jobs: int)
 
 
 def read_rows(results: Path) -> list[Row]:
+    """Those of today's clips."""
     if not results.exists():
         return []
-    return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+    rows = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+    return [row for row in rows if row["made_by"] == made_by()]
 
 
 def main() -> None:

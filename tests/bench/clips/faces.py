@@ -27,7 +27,7 @@ PHOTOGRAPHS = {
     "photo_lbax4n": "grid_lbax4n_frame3.png",
     "photo_single": "pyfeat_single_face.jpg",
 }
-BEND = 0.006  # m
+BEND = 0.008  # m
 
 #: painted heads: geometry, seed of the person, look
 HEADS: dict[str, tuple[str, int, Look]] = {

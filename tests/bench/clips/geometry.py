@@ -113,8 +113,8 @@ def bent(mesh: Mesh, seed: int, strength: float) -> Mesh:
     scale = 1 + rng.normal(0, [0.03, 0.035, 0.04])
     front = mesh.vertices[mesh.vertices[:, 2] > middle[2]]
     places = front[rng.integers(len(front), size=BUMPS)]
-    reach = size * rng.uniform(0.09, 0.3, BUMPS)
-    pushes = rng.normal(0, 1, (BUMPS, 3)) * (reach / size / 0.2)[:, None]
+    reach = size * rng.uniform(0.06, 0.16, BUMPS)
+    pushes = rng.normal(0, 1, (BUMPS, 3)) * (reach / size / 0.11)[:, None]
     mirror = np.array([-1.0, 1.0, 1.0])  # faces are nearly symmetric
     move = np.zeros_like(mesh.vertices)
     for place, push, far in zip(places, pushes, reach, strict=True):

@@ -82,22 +82,23 @@ class Eye:
         """Its edge at rest with its lashes, the lower lid, how high the lid reaches above its edge, how far it is down."""
         upper, lower = self.opening.edges(u)
         upper = np.minimum(upper + 0.05 * self.opening.half * np.clip(1 - u**2, 0, None), lower)
-        height = 0.30 * self.opening.half * np.clip(1 - u**2, 0.02, None) ** 0.5
+        height = 0.42 * self.opening.half * np.clip(1 - u**2, 0.02, None) ** 0.5
         return upper, lower, height, 0.96 * self.closed * (lower - upper)
 
     def forth(self, places: Floats) -> Floats:
         """Where skin (2, N) goes; the eyeball stays."""
         u, v = self.opening.local(places)
         edge, _, height, down = self._lid(u)
-        share = np.clip((v - edge + height) / height, 0, 1)
-        return self.opening.picture(u, np.where(v <= edge, v + down * share**2, v))
+        share = np.clip((v - edge + height) / height, 0, 1)  # it unfolds at its crease, the edge stays stiff
+        return self.opening.picture(u, np.where(v <= edge, v + down * share * (2 - share), v))
 
     def back(self, places: Floats) -> tuple[Floats, Floats]:
         """What of the resting picture is seen at places (2, N), and how dark it is, 0..1."""
         u, v = self.opening.local(places)
         edge, lower, height, down = self._lid(u)
-        below = v - edge + height  # = height share + down share^2 on the lid
-        share = 2 * below / (height + np.sqrt(height**2 + 4 * down * np.maximum(below, 0)))
+        below = v - edge + height  # = height share + down share (2 - share) on the lid
+        wide = height + 2 * down
+        share = 2 * below / (wide + np.sqrt(np.maximum(wide**2 - 4 * down * below, 0)))
         lid = np.where(below > 0, edge - height + height * share, v)
         eye = (v > edge + down) & (v < lower)
         moved_u = u - self.glance[0] / self.opening.half * np.clip(1 - u**2, 0, None) ** 2
@@ -141,7 +142,7 @@ class Mouth:
 def eyes(face: Face, closed: float, glance: Floats) -> list[Eye]:
     """Both, closed by so much, looking aside by (2,) eye widths."""
     found = []
-    for upper, lower, _ in EYES:
+    for upper, lower in EYES:
         opening = Opening(face.landmarks[list(upper)], face.landmarks[list(lower)])
         found.append(Eye(opening, closed, 2 * opening.half * glance))
     return found

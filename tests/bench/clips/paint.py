@@ -54,7 +54,7 @@ def paint(normals: Floats, seen: Mask, landmarks: Floats, look: Look, unit: floa
         layer(albedo)
     lit = np.clip(normals @ LIGHT, 0, None)
     shine = np.clip(normals @ _halfway(), 0, None) ** 24
-    picture = albedo * (AMBIENT + (1 - AMBIENT) * lit)[..., None] * 1.12 + 22 * shine[..., None]
+    picture = albedo * (AMBIENT + (1 - AMBIENT) * lit)[..., None] * 1.12 + 14 * shine[..., None]
     canvas.eyes(picture)
     edge = gaussian_filter(seen.astype(float), 1.0)[..., None]
     return (np.clip(picture * edge + canvas.background() * (1 - edge), 3, 250)).astype(np.float32)
@@ -104,8 +104,8 @@ class _Canvas:
         if look.stubble:
             chin = self.area(self.landmarks[[58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288,
                                              425, 2, 205]], 0.04)  # fmt: skip
-            hairs = np.clip(self.noise(0.004) - 0.4, 0, None)
-            tone *= 1 - (look.stubble * chin * (0.35 + hairs))[..., None]
+            hairs = np.clip(0.6 + 0.45 * self.noise(0.0035), 0, 1.6)
+            tone *= 1 - (look.stubble * chin * hairs)[..., None]
         under = sum(self.spot(self.landmarks[k] + [0, 0.02 * unit], 0.05) for k in (145, 374))
         return tone * (1 - 0.1 * np.asarray(under))[..., None]
 
@@ -134,7 +134,7 @@ class _Canvas:
         for path in paths:
             path = path + self.rng.normal(0, 0.004 * self.unit, path.shape)
             cv2.polylines(lines, [np.round(path * 16).astype(np.int32)], False, 1.0, 2, cv2.LINE_AA, 4)
-        soft = gaussian_filter(lines, 0.005 * self.unit)
+        soft = gaussian_filter(lines, 0.008 * self.unit)
         tone *= 1 - self.look.furrows * (soft / soft.max())[..., None] * 2
 
     def hairline(self, albedo: Floats) -> None:
@@ -194,11 +194,12 @@ class _Canvas:
 
     def eyes(self, picture: Floats) -> None:
         """Wet eyeballs under lids with lashes: over the shading, which knows nothing of them."""
-        for upper, lower, iris in EYES:
-            edge, rim = self.landmarks[list(upper)], self.landmarks[list(iris)]
+        for upper, lower in EYES:
+            edge = self.landmarks[list(upper)]
             outline = np.r_[edge, self.landmarks[list(lower)][-2:0:-1]]
             open_px = np.ptp(outline[:, 1])
-            centre, radius = rim[0], 0.5 * float(np.linalg.norm(rim[1] - rim[3]))
+            width = float(np.linalg.norm(edge[-1] - edge[0]))
+            centre, radius = (outline.max(0) + outline.min(0)) / 2 - [0, 0.1 * open_px], 0.205 * width
             away = np.hypot(self.x - centre[0], self.y - centre[1]) / radius
             white = (
                 np.array([206, 200, 196])
@@ -222,7 +223,7 @@ class _Canvas:
             picture *= 1 - 0.75 * np.clip(gaussian_filter(lash, 0.8), 0, 1)[..., None]
 
     def background(self) -> Floats:
-        base = self.rng.uniform(70, 170, 3)
+        base = self.rng.uniform(80, 150) + self.rng.normal(0, 14, 3)
         return np.asarray(base * (1 + 0.12 * self.noise(0.35) + 0.05 * self.noise(0.1))[..., None])
 
 

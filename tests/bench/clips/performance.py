@@ -52,8 +52,10 @@ class Performance:
     def picture(self, frame: int) -> Floats:
         """(H, W, 3) float32 grey levels without noise: every pixel looks up where in the resting picture it comes from."""
         surface = self.surface(frame)
-        source, dark = self._source(frame, surface)
-        luma = read(self._splines[:1], source)[0] * self.face.lattice.spread(self._relief(surface)) * (1 - dark)
+        back = self._back(surface)
+        source, dark = self._source(frame, back)
+        relief = self.face.lattice.at(self.relief(surface)[None], self.face.lattice.nodes + back)
+        luma = read(self._splines[:1], source)[0] * self.face.lattice.spread(relief[0]) * (1 - dark)
         half = (source[:, ::2, ::2] + source[:, 1::2, 1::2] - 1) / 4  # the chroma has every second sample
         chroma = [
             cv2.resize(c, luma.shape[::-1], interpolation=cv2.INTER_LINEAR) for c in read(self._splines[1:], half)
@@ -61,8 +63,8 @@ class Performance:
         planes = np.stack([luma, *chroma], 2).astype(np.float32)
         return cv2.cvtColor(planes, cv2.COLOR_YCrCb2RGB, planes)
 
-    def _source(self, frame: int, surface: Floats) -> tuple[Floats, Floats]:
-        """(2, H, W) where in the resting picture every pixel comes from, and (H, W) how much it is darkened."""
+    def _back(self, surface: Floats) -> Floats:
+        """(2, h, w) px from each node to where in the resting picture it comes from."""
         face, lattice = self.face, self.face.lattice
         motion = (face.project(surface) - lattice.nodes) * face.follows
         smooth, back = splines(motion), -motion
@@ -70,7 +72,11 @@ class Performance:
             last, back = back, -read(smooth, (lattice.nodes + back) / lattice.step)
             if np.abs(back - last).max() < CLOSE:
                 break
-        source = self._pixels + lattice.spread(back)
+        return back
+
+    def _source(self, frame: int, back: Floats) -> tuple[Floats, Floats]:
+        """(2, H, W) where in the resting picture every pixel comes from, and (H, W) how much it is darkened."""
+        source = self._pixels + self.face.lattice.spread(back)
         dark = np.zeros(source.shape[1:])
         for part in self._parts(frame):
             near = part.near(source.reshape(2, -1)).reshape(dark.shape)
@@ -92,7 +98,7 @@ class Performance:
             moving += eyes(self.face, closed, glance)
         return [*moving, mouth(self.face, gap)] if gap else moving
 
-    def _relief(self, surface: Floats) -> Floats:
+    def relief(self, surface: Floats) -> Floats:
         """(h, w) how much brighter the surface is than at rest because it is turned otherwise."""
         light = [
             AMBIENT + (1 - AMBIENT) * np.clip(np.tensordot(LIGHT, n, 1), 0, None)

@@ -30,8 +30,9 @@ PLACES: dict[str, tuple[tuple[int, ...], tuple[float, float, float], float]] = {
     "AU15": ((61, 291), (0.1, 0.9, 0.2), 0.075),  # lip corners down
     "AU17": ((199,), (0.0, -0.8, -0.5), 0.090),  # chin up
     "AU20": ((61, 291), (0.95, 0.1, 0.3), 0.080),  # lips stretched
-    "AU24": ((0, 17), (0.0, 0.3, 0.7), 0.060),  # lips pressed
+    "AU23": ((40, 270), (-0.7, 0.5, 0.3), 0.060),  # lips tighten
 }
+DEEPEST = 0.8  # motion in depth, of that in the picture
 STAGGER = 0.45  # of the rise, by which units may start late; of the fall, by which they may end early
 
 
@@ -86,15 +87,15 @@ def write_script(plan: Plan) -> Script:
 
 
 def _event(plan: Plan, rng: np.random.Generator) -> list[Unit]:
-    """Two to four units, most of them on both sides; one may be on one side only."""
+    """Three to five units, most of them on both sides; one may be on one side only."""
     rise = max(0.06, 2.5 / plan.fps) * rng.uniform(1, 1.5)
     fall = max(0.13, 4.5 / plan.fps) * rng.uniform(1, 1.4)
     slack = max(plan.seconds - rise - fall - 0.04, 0.05)  # the clip begins and ends at rest
     start = 0.02 + slack * rng.uniform(0.35, 0.6)
-    names = rng.choice(list(PLACES), size=rng.integers(2, 5), replace=False)
+    names = rng.choice(list(PLACES), size=rng.integers(3, 6), replace=False)
     units = []
     for number, name in enumerate(names):
-        late, early = rng.uniform(0, STAGGER, 2) * (number > 0)
+        late, early = rng.uniform(0.3, 1.0, 2) * STAGGER * (number > 0)
         # later starters also peak later, and the last may outlast the first
         times = start + late * rise, start + rise * (1 + late), start + rise + fall * (1 + late - early) / (1 + STAGGER)
         units += _sides(str(name), (*times,), rng)
@@ -103,14 +104,16 @@ def _event(plan: Plan, rng: np.random.Generator) -> list[Unit]:
 
 def _sides(name: str, times: tuple[float, float, float], rng: np.random.Generator) -> list[Unit]:
     landmarks, direction, reach = PLACES[name]
-    shift, reach = rng.normal(0, 0.02, 2), reach * rng.uniform(0.75, 1.35)
-    wide, lean, weight = rng.uniform(0.75, 1.35), rng.uniform(0, np.pi), rng.uniform(0.5, 1.0)
+    shift, reach = rng.normal(0, 0.02, 2), reach * rng.uniform(0.9, 1.6)
+    wide, lean, weight = rng.uniform(0.75, 1.35), rng.uniform(0, np.pi), rng.uniform(0.6, 1.0)
     turned = np.array(direction) + rng.normal(0, 0.25, 3)
+    flat = DEEPEST * np.hypot(turned[0], turned[1])
+    turned[2] = np.clip(turned[2], -flat, flat)
     if len(landmarks) == 2 and rng.random() < 0.2:
         landmarks = (landmarks[int(rng.integers(2))],)
     units = []
     for landmark in landmarks:
-        left = landmark in (0, 17, 199) or landmark > 260  # in the picture: the right half
+        left = landmark == 199 or landmark > 260  # in the picture: the right half
         side = np.array([1.0 if left else -1.0, 1.0, 1.0])
         pushed = side * turned * weight * rng.uniform(0.8, 1.2)
         place = side[:2] * shift + rng.normal(0, 0.005, 2)

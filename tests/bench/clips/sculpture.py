@@ -21,6 +21,7 @@ from .plan import Plan
 
 Floats = NDArray[np.float64]
 FINER = 2  # samples a pixel and axis
+LENS = 0.6  # px, blur of lens and sensor
 GREY = np.array([182, 142, 122])  # of the bare head that the tracker is shown
 
 
@@ -38,7 +39,8 @@ def sculpture(mesh: Mesh, look: Look, plan: Plan) -> Face:
     landmarks = find_landmarks(shot.bare())
     finer = landmarks * FINER + (FINER - 1) / 2
     painted = paint(shot.normals, shot.seen, finer, look, plan.face_px * FINER)
-    picture = cv2.resize(painted, (plan.width, plan.height), interpolation=cv2.INTER_AREA)
+    sharp = cv2.resize(painted, (plan.width, plan.height), interpolation=cv2.INTER_AREA)
+    picture = cv2.GaussianBlur(sharp, (0, 0), LENS)
     return Face(np.moveaxis(picture, 2, 0).astype(float), shot.sheet(landmarks), landmarks, shot.camera)
 
 

@@ -30,7 +30,7 @@ REFERENCE = {
 }
 STRONG = {"dev": {2.0: 2, 1.0: 2, 0.5: 2, 0.0: 2}, "final": {2.0: 4, 1.0: 4, 0.5: 4, 0.0: 4}}
 #: of the reference clips at 1 px the first ones are the plain ones that are varied
-PLAIN = {"dev": 1, "final": 3}
+PLAIN = {"dev": 3, "final": 3}
 ALONE: dict[str, tuple[float, ...]] = {
     "noise": (0.5, 3, 4),
     "crf": (0, 18, 23, 28),
@@ -109,9 +109,11 @@ def _strong(split: str) -> Iterator[Plan]:
 
 def _alone(split: str) -> Iterator[Plan]:
     plain = [plan for plan in _reference(split) if plan.amp_px == 1][: PLAIN[split]]
-    for condition, levels in ALONE.items():
+    for row, (condition, levels) in enumerate(ALONE.items()):
+        # the development split takes one of them for each condition, the final one all
+        bases = [plain[row % len(plain)]] if split == "dev" else plain
         for level in levels:
-            for number, base in enumerate(plain):
+            for number, base in enumerate(bases):
                 changed: dict[str, Any] = {condition: type(getattr(base, condition))(level)}
                 if condition == "fps":
                     changed["seconds"] = LENGTH_S[int(level)]
