@@ -16,7 +16,8 @@ The rule, with a stated false-alarm rate of at most one a minute:
 
 Units that move together make one event. Its course is the sum of its units, each weighted by its size over its
 variance; the apex is the top of a parabola fitted there, onset and offset are where the course falls to `EDGE` of the
-apex (or into its noise), to the valley before another event, or to the end of what was measured.
+apex (or into its noise), to the valley before another event, or to the end of what was measured. What rises and falls
+slowly within a larger event of the same part of the face (`WAVER`) is that expression being held, not another one.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from scipy.optimize import brentq
 from scipy.signal import find_peaks
 from scipy.special import ndtr
 
+from ..models.head.units import ANTAGONISTS, region
 from .types import BRIDGED, Event, Floats, Ints
 
 Array = NDArray[np.float64]
@@ -40,6 +42,7 @@ FALSE_ALARMS_PER_MINUTE = 0.5  # half of what is promised: the noise is measured
 SCALES = (0.01, 0.03, 0.09)  # s
 EDGE = 0.1  # of the apex
 SHORTEST, LONGEST_MICRO = 0.04, 0.5  # s
+WAVER = 0.25  # of a held expression: what is slow and smaller is not another one
 _ROUNDS = 4  # of telling noise from events
 _CLAIMED = 0.1  # noise is taken to be at least this part of what is claimed
 _PRIOR = 60.0  # independent samples that all units together are worth when the noise of one is measured
@@ -119,6 +122,7 @@ def detect(time_s: Floats, motion_px: Floats, std_px: Floats, names: tuple[str, 
         parts = [[peak for peak in peaks if kinds[peak.channel] == kind] for kind in sorted(set(kinds))]
         found = [event for part in parts for event in _grouped(part, runs, noise, members)]
         noise = _measured(smooth, _outside(runs, found, members), runs)
+    found = [item for item in found if not _part_of_another(item, found, runs, noise, names)]
     events = [_event(item, runs[item.run], noise, names, kinds, time_s) for item in found]
     return tuple(sorted(filter(_lasting, events), key=lambda event: event.onset_s))
 
@@ -341,10 +345,34 @@ def _valley(falling: Array, noise_size: float) -> int:
     return int(np.argmin(falling[: rising[0]])) if len(rising) else len(falling) - 1
 
 
+def _part_of_another(
+    item: _Found, found: list[_Found], runs: list[_Run], noise: _Noise, names: tuple[str, ...]
+) -> bool:
+    """Whether a slow event is how a larger one of the same part of the face wavers while it is held."""
+    run, own = runs[item.run], _strongest(item, runs, noise)
+    if (item.offset - item.onset) * run.step <= LONGEST_MICRO:
+        return False
+    part = region(names[own[0]])
+    for other in found:
+        size = _strongest(other, runs, noise)
+        within = other.run == item.run and other.onset <= item.onset and item.offset <= other.offset
+        if within and part and region(names[size[0]]) == part and own[1] < WAVER * size[1]:
+            return True
+    return False
+
+
+def _strongest(item: _Found, runs: list[_Run], noise: _Noise) -> tuple[int, float]:
+    """The unit that moves most from onset to apex, and by how many px: what is held from before is not the event's."""
+    sizes = _sizes(runs[item.run], noise)[:, list(item.units)]
+    rise = np.abs(sizes[item.apex] - sizes[item.onset])
+    return item.units[int(rise.argmax())], float(rise.max())
+
+
 def _event(found: _Found, run: _Run, noise: _Noise, names: Any, kinds: list[str], time_s: Floats) -> Event:
     onset, apex, offset = (float(_nearest(time_s, run.time[i])) for i in (found.onset, found.apex, found.offset))
     units = np.array(found.units)
-    size = _sizes(run, noise)[found.apex, units]
+    sizes = _sizes(run, noise)[found.apex]
+    size = sizes[units]
     order = np.argsort(-np.abs(size))
     strongest = order[0]
     kind = kinds[units[0]]
@@ -355,11 +383,24 @@ def _event(found: _Found, run: _Run, noise: _Noise, names: Any, kinds: list[str]
         apex_s=apex,
         offset_s=offset,
         kind=kind,
-        units=tuple(("" if size[k] > 0 else "-") + names[units[k]] for k in order),
+        units=_named([names[units[k]] for k in order], size[order], dict(zip(names, sizes, strict=False))),
         peak_px=float(abs(size[strongest])),
         peak_std_px=float(run.std[found.apex, units[strongest]]),
         confidence=float(np.exp(-_alarms(found.height, len(kinds), run.step))),
     )
+
+
+def _named(units: list[str], size: Array, sizes: dict[str, float]) -> tuple[str, ...]:
+    """Names of the units, strongest first. One that runs backwards is named by its antagonists where those pull.
+
+    Args:
+        units: of the event, with their size (U,) px; sizes: of every unit at the apex.
+    """
+    named: list[str] = []
+    for name, height in zip(units, size, strict=True):
+        pulling = [other for other in ANTAGONISTS.get(name, ()) if height < 0 < sizes.get(other, 0.0)]
+        named += pulling or [("" if height > 0 else "-") + name]
+    return tuple(dict.fromkeys(named))
 
 
 def _nearest(time_s: Floats, moment: float) -> float:

@@ -7,7 +7,7 @@ expression. The landmarks' own error is some 1 % of the face width, so they fix 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from scipy.spatial.transform import Rotation
 
 from ..models.head.model import HeadModel
 from ..models.head.raster import project
-from ..models.head.units import GAZE_UNITS, MINOR, NEVER_SOLVED, mirrored
+from .face_points import FaceState, Points, landmark_points, linearise, robust
+from .template import rest_candidates
 from .types import FLIP, HeadFit, Tracks
 
 Array = NDArray[np.float64]
@@ -24,45 +25,13 @@ Array = NDArray[np.float64]
 FRAMES = 10  #: frames that fix the identity
 BESIDE = 2  #: tracked frames on each side of a lost face that are not believed
 LANDMARK_SHARE = 0.01  #: error of a landmark as a share of the face width
-OUTLINE_TRUST = 0.3  #: the outline slides over the skin as the head turns
 SHAPE_PRIOR = 0.3  #: sigma
 EXPRESSION_PRIOR = 0.15  #: of a unit's full strength, scale of the sparse prior |e|
 SPARSE = 0.2  #: strength below which the sparse prior is quadratic
 FOCAL_PRIOR = (1.6, 0.4)  #: focal length / longer side of the picture: median and sigma of its logarithm
-#: the tracker's face oval
-OUTLINE = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150,
-           136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Points:
-    """The head reduced to its landmarks: camera-oriented axes (FLIP applied), metres."""
-
-    index: NDArray[np.int64]  #: (L,) tracker landmark
-    base: Array  #: (L, 3)
-    identity: Array  #: (S, L, 3)
-    expression: Array  #: (E', L, 3) units the landmarks can tell apart, both sides at once
-    spread: Array  #: (E', E) which of the head's units each moves
-    trust: Array  #: (L,)
-
-
-def _landmark_points(head: HeadModel) -> _Points:
-    keep = np.flatnonzero(head.landmark_index < 468)
-    corner, weight = head.faces[head.landmark_triangle[keep]], head.landmark_weight[keep]
-
-    def pick(vertices: Array) -> Array:
-        return np.asarray(np.einsum("...lkc,lk->...lc", vertices[..., corner, :], weight) @ FLIP)
-
-    names = head.expression_names
-    hidden = (*GAZE_UNITS, *NEVER_SOLVED, *MINOR)
-    seen = [k for k, name in enumerate(names) if name not in hidden and mirrored(name) not in names[:k]]
-    spread = np.zeros((len(seen), len(names)))
-    for row, k in enumerate(seen):
-        spread[row, [k, names.index(mirrored(names[k]))]] = 1
-    index = head.landmark_index[keep].astype(np.int64)
-    trust = np.where(np.isin(index, OUTLINE), OUTLINE_TRUST, 1.0)
-    expression = np.tensordot(spread, pick(head.expression), 1)
-    return _Points(index, pick(head.template), pick(head.identity), expression, spread, trust)
+ALONE = 1 / 25  #: share of the landmarks whose errors are independent: a mesh errs as a whole
+GROSS = 8.0  #: sigma; a large expression is no outlier, though the units fit it to a few per cent of the face only
+RIVALRY = 5.0  #: how much more a rival of a unit at full strength costs
 
 
 def _spread(tracks: Tracks, first: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -70,72 +39,25 @@ def _spread(tracks: Tracks, first: NDArray[np.int64]) -> NDArray[np.int64]:
     return first[np.unique(np.linspace(0, len(first) - 1, min(FRAMES, len(first))).round().astype(int))]
 
 
-@dataclass
-class _Frame:
-    """State of one frame during the fit."""
-
-    rotation: Array  #: (3, 3) camera-oriented
-    translation: Array  #: (3,)
-    expression: Array  #: (E',)
-
-
-def _project_jacobian(points: Array, focal: float) -> Array:
-    """d pixel / d camera point: (L, 2, 3)."""
-    z = points[:, 2]
-    out = np.zeros((len(points), 2, 3))
-    out[:, 0, 0] = out[:, 1, 1] = focal / z
-    out[:, :, 2] = -focal * points[:, :2] / z[:, None] ** 2
-    return out
-
-
-def _cross_matrices(points: Array) -> Array:
-    """-[p]x of points (L, 3): d(R p)/d(left rotation), (L, 3, 3)."""
-    out = np.zeros((len(points), 3, 3))
-    x, y, z = points.T
-    out[:, 0, 1], out[:, 0, 2] = z, -y
-    out[:, 1, 0], out[:, 1, 2] = -z, x
-    out[:, 2, 0], out[:, 2, 1] = y, -x
-    return out
-
-
-def _linearise(
-    points: _Points, person: Array, frame: _Frame, focal: float, centre: Array, seen: Array
-) -> tuple[Array, Array, Array]:
-    """Residual (2L,), its derivative by the frame's own unknowns (2L, 6 + E'), and by camera-space points (L, 2, 3).
-
-    Args:
-        person: (L, 3) the landmarks of this person at rest.
-    """
-    rest = person + np.tensordot(frame.expression, points.expression, 1)
-    turned = rest @ frame.rotation.T
-    at = turned + frame.translation
-    pixel = focal * at[:, :2] / at[:, 2:] + centre
-    jac = _project_jacobian(at, focal)
-    rows = 2 * len(at)
-    d_expr = ((jac @ frame.rotation) @ points.expression.transpose(1, 2, 0)).reshape(rows, -1)
-    d_turn = (jac @ _cross_matrices(turned)).reshape(rows, 3)
-    own = np.concatenate([d_turn, jac.reshape(rows, 3), d_expr], 1)
-    return (seen - pixel).ravel(), own, jac
-
-
-def _robust(residual: Array, trust: Array, sigma: float) -> Array:
-    """Weights (2L,) 1 / px^2 with Geman-McClure tails beyond 2 sigma."""
-    size = np.linalg.norm(residual.reshape(-1, 2), axis=1) / (2 * sigma)
-    return np.repeat(trust / (1 + size**2) ** 2, 2) / sigma**2
-
-
 def _sparse(expression: Array) -> Array:
     """Prior precision (E',) of an absolute-value prior, reweighted: few units at once explain a face."""
     return 1 / (EXPRESSION_PRIOR * (np.abs(expression) + SPARSE))
 
 
-def _start(points: _Points, seen: Array, focal: float, centre: Array) -> _Frame:
+def _muscular(points: Points, expression: Array) -> Array:
+    """Prior precision (E', E'): sparse, but companions come along for nothing and rivals of a strong unit cost more."""
+    alone = np.eye(len(expression)) - points.company
+    cost = _sparse(alone @ expression) * (1 + RIVALRY * (points.rival @ np.clip(expression, 0, 1)))
+    return np.asarray(alone.T @ (cost[:, None] * alone))
+
+
+def _start(points: Points, seen: Array, focal: float, centre: Array) -> FaceState:
     """A frontal head of the right size at the right place, turned as the eyes and the face's depth say."""
     extent = np.ptp(points.base[:, :2], axis=0)
     depth = focal * extent[1] / max(float(np.ptp(seen[:, 1])), 1.0)
     rotation = _procrustes(points.base, seen)
     where = np.r_[(seen[:, :2].mean(0) - centre) * depth / focal, depth]
-    return _Frame(rotation, where - rotation @ points.base.mean(0), np.zeros(len(points.expression)))
+    return FaceState(rotation, where - rotation @ points.base.mean(0), np.zeros(len(points.expression)))
 
 
 def _procrustes(base: Array, seen: Array) -> Array:
@@ -145,13 +67,20 @@ def _procrustes(base: Array, seen: Array) -> Array:
     return np.asarray(u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt)
 
 
-def _apply(frame: _Frame, step: Array) -> None:
+def _apply(frame: FaceState, step: Array) -> None:
     frame.rotation = Rotation.from_rotvec(np.clip(step[:3], -0.3, 0.3)).as_matrix() @ frame.rotation
     frame.translation = frame.translation + step[3:6]
     frame.expression = np.clip(frame.expression + step[6:], 0.0, 1.5)
 
 
-def fit_head(head: HeadModel, tracks: Tracks, width: int, height: int, fov_deg: float | None = None) -> HeadFit:
+def fit_head(
+    head: HeadModel,
+    tracks: Tracks,
+    width: int,
+    height: int,
+    fov_deg: float | None = None,
+    neutral: tuple[int, int] | None = None,
+) -> HeadFit:
     """Fit identity, camera and poses to the landmarks.
 
     Args:
@@ -159,8 +88,9 @@ def fit_head(head: HeadModel, tracks: Tracks, width: int, height: int, fov_deg: 
         tracks: landmarks, at least one frame with a face.
         width, height: of the picture, px.
         fov_deg: horizontal field of view; None lets the perspective of the face decide, with a prior.
+        neutral: frames [A, B) the user says are at rest.
     """
-    points = _landmark_points(head)
+    points = landmark_points(head)
     found = np.flatnonzero(np.isfinite(tracks.landmarks[:, 0, 0]))
     chosen = _spread(tracks, found)
     seen = tracks.landmarks[:, points.index].astype(float)
@@ -171,24 +101,46 @@ def fit_head(head: HeadModel, tracks: Tracks, width: int, height: int, fov_deg: 
     focal = float(np.exp(log_focal))
     camera = np.array([[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1.0]])
     joint = head.joints(shape)[0]
-    pose, translation = np.full((len(seen), 3), np.nan), np.full((len(seen), 3), np.nan)
-    expression = np.full((len(seen), len(head.expression)), np.nan)
     person = points.base + np.tensordot(shape, points.identity, 1)
-    frame: _Frame | None = None
-    residual = []
+    frames: list[FaceState] = []
     for n in found:
-        frame = _fit_frame(points, person, seen[n], focal, centre, sigma, frame)
+        frames.append(_fit_frame(points, person, seen[n], focal, centre, sigma, frames[-1] if frames else None))
+    residual = [
+        linearise(points, person, frame, focal, centre, seen[n, :, :2])[0]
+        for n, frame in zip(found, frames, strict=True)
+    ]
+    rms = float(np.sqrt(np.mean(np.square(residual)) * 2))
+    pose, translation, expression = _parameters(points, joint, found, frames, len(seen))
+    fit = HeadFit(shape, error, camera, pose, translation, expression, rms, np.full_like(expression, np.nan))
+    rest = np.searchsorted(found, rest_candidates(tracks, settled(fit), neutral))
+    at_rest = _person_at_rest(points, person, [frames[k] for k in rest], seen[found[rest]], focal, centre)
+    changed = [
+        _fit_change(points, at_rest, seen[n], focal, centre, sigma, frame)
+        for n, frame in zip(found, frames, strict=True)
+    ]
+    return replace(fit, change=_parameters(points, joint, found, changed, len(seen))[2])
+
+
+def _parameters(
+    points: Points, joint: Array, found: NDArray[np.int64], frames: list[FaceState], count: int
+) -> tuple[Array, Array, Array]:
+    """Pose (N, 3), translation (N, 3) and expression (N, E) of N = `count` tracked frames from those with a face.
+
+    Args:
+        joint: (3,) the head's root, about which it turns.
+    """
+    pose, translation = np.full((count, 3), np.nan), np.full((count, 3), np.nan)
+    expression = np.full((count, points.spread.shape[1]), np.nan)
+    for n, frame in zip(found, frames, strict=True):
         turn = FLIP @ frame.rotation @ FLIP
         pose[n] = Rotation.from_matrix(turn).as_rotvec()
         translation[n] = frame.translation - FLIP @ (joint - turn @ joint)
         expression[n] = frame.expression @ points.spread
-        residual.append(_linearise(points, person, frame, focal, centre, seen[n, :, :2])[0])
-    rms = float(np.sqrt(np.mean(np.square(residual)) * 2))
-    return HeadFit(shape, error, camera, pose, translation, expression, rms)
+    return pose, translation, expression
 
 
 def _fit_identity(
-    points: _Points, seen: Array, centre: Array, sigma: float, longer: int, known: float | None
+    points: Points, seen: Array, centre: Array, sigma: float, longer: int, known: float | None
 ) -> tuple[Array, float, Array]:
     """Shape (S,), log focal length and the shape's deviation (S,), from K frames (K, L, 3)."""
     s = len(points.identity)
@@ -203,10 +155,10 @@ def _fit_identity(
         left, right, later = np.zeros((s + 1, s + 1)), np.zeros(s + 1), []
         for frame, one in zip(frames, seen, strict=True):
             person = points.base + np.tensordot(shape, points.identity, 1)
-            r, own, jac = _linearise(points, person, frame, float(np.exp(log_focal)), centre, one[:, :2])
+            r, own, jac = linearise(points, person, frame, float(np.exp(log_focal)), centre, one[:, :2])
             d_shape = ((jac @ frame.rotation) @ points.identity.transpose(1, 2, 0)).reshape(len(r), -1)
             d_focal = (one[:, :2] - centre).reshape(-1, 1) - r[:, None]
-            w = _robust(r, points.trust, sigma * (3 if step < 4 else 1))
+            w = robust(r, points.trust, sigma * (3 if step < 4 else 1))
             common = np.concatenate([d_shape, d_focal], 1) * free
             a = own.T @ (w[:, None] * own)
             prior = _sparse(frame.expression) if free else np.full(len(frame.expression), 1e6)
@@ -231,15 +183,15 @@ def _fit_identity(
 
 
 def _fit_frame(
-    points: _Points, person: Array, seen: Array, focal: float, centre: Array, sigma: float, before: _Frame | None
-) -> _Frame:
+    points: Points, person: Array, seen: Array, focal: float, centre: Array, sigma: float, before: FaceState | None
+) -> FaceState:
     """Pose and expression of one frame (L, 3) for a known person and camera; starts from the frame before."""
     frame = _start(points, seen, focal, centre)
     if before is not None:
         frame.expression = before.expression.copy()
     for step in range(6):
-        r, own, _ = _linearise(points, person, frame, focal, centre, seen[:, :2])
-        w = _robust(r, points.trust, sigma * (3 if step < 2 else 1))
+        r, own, _ = linearise(points, person, frame, focal, centre, seen[:, :2])
+        w = robust(r, points.trust, sigma * (3 if step < 2 else 1))
         a = own.T @ (w[:, None] * own)
         prior = _sparse(frame.expression)
         a[6:, 6:] += np.diag(prior)
@@ -247,6 +199,53 @@ def _fit_frame(
         g[6:] -= prior * frame.expression
         _apply(frame, np.linalg.solve(a, g))
     return frame
+
+
+def _person_at_rest(
+    points: Points, person: Array, frames: list[FaceState], seen: Array, focal: float, centre: Array
+) -> Array:
+    """The landmarks (L, 3) as this person shows them at rest.
+
+    Args:
+        frames, seen: state and landmarks (K, L, 3) of K frames at rest.
+    """
+    resting = np.mean([frame.expression for frame in frames], axis=0)
+    rest = person + np.tensordot(resting, points.expression, 1)
+    shift = np.zeros_like(rest)
+    for frame, one in zip(frames, seen, strict=True):
+        at = rest @ frame.rotation.T + frame.translation
+        error = one[:, :2] - (focal * at[:, :2] / at[:, 2:] + centre)
+        shift += np.c_[error * at[:, 2:] / focal, np.zeros(len(at))] @ frame.rotation / len(frames)
+    return rest + shift
+
+
+def _fit_change(
+    points: Points, rest: Array, seen: Array, focal: float, centre: Array, sigma: float, start: FaceState
+) -> FaceState:
+    """Pose and change of expression of one frame (L, 3) from this person at rest (L, 3): what a muscle pulls, 0 or more."""
+    frame = FaceState(start.rotation, start.translation, np.zeros(len(start.expression)))
+    for _ in range(4):
+        r, own, _ = linearise(points, rest, frame, focal, centre, seen[:, :2])
+        w = robust(r, points.trust, sigma, GROSS) * ALONE
+        a = own.T @ (w[:, None] * own)
+        prior = _muscular(points, frame.expression)
+        a[6:, 6:] += prior
+        g = own.T @ (w * r)
+        g[6:] -= prior @ frame.expression
+        _apply(frame, _not_below(a, g, frame.expression))
+    return frame
+
+
+def _not_below(a: Array, g: Array, expression: Array) -> Array:
+    """The step (6 + E',) that solves a @ step = g while no unit falls below 0: those that would, stop there."""
+    step, free = np.zeros(len(g)), np.ones(len(g), bool)
+    while True:
+        step[free] = np.linalg.solve(a[np.ix_(free, free)], g[free] - a[np.ix_(free, ~free)] @ step[~free])
+        below = free[6:] & (expression + step[6:] < -1e-9)
+        if not below.any():
+            return step
+        free[6:] &= ~below
+        step[6:][below] = -expression[below]
 
 
 def settled(fit: HeadFit) -> HeadFit:
@@ -258,8 +257,10 @@ def settled(fit: HeadFit) -> HeadFit:
         near[np.clip(lost + k, 0, len(seen) - 1)] = True
     if not (seen & ~near).any():
         return fit
-    blank = [np.where(near[:, None], np.nan, values) for values in (fit.pose, fit.translation, fit.expression)]
-    return replace(fit, pose=blank[0], translation=blank[1], expression=blank[2])
+    pose, translation, expression, change = (
+        np.where(near[:, None], np.nan, values) for values in (fit.pose, fit.translation, fit.expression, fit.change)
+    )
+    return replace(fit, pose=pose, translation=translation, expression=expression, change=change)
 
 
 def form_offset(head: HeadModel, fit: HeadFit, tracks: Tracks, frames: NDArray[np.int64]) -> Array:
@@ -272,7 +273,7 @@ def form_offset(head: HeadModel, fit: HeadFit, tracks: Tracks, frames: NDArray[n
         head, fit, tracks: of the clip.
         frames: (K,) tracked frames at rest (indices into `tracks`), over which landmarks are averaged.
     """
-    points = _landmark_points(head)
+    points = landmark_points(head)
     joint = head.joints(fit.shape)[0]
     resting = np.tensordot(np.clip(fit.expression[frames].mean(0), 0, 1), head.expression, 1)
     neutral = head.neutral(fit.shape) + resting

@@ -102,6 +102,9 @@ class HeadFit:
     translation: NDArray[np.float64]  #: (N, 3) camera space, metres
     expression: NDArray[np.float64]  #: (N, E) coarse units from the landmarks: to find rest, never to animate
     residual_px: float  #: RMS distance of landmarks to the fitted head
+    change: NDArray[np.float64] = field(  #: (N, E) large expressions: change of the units from this person at rest
+        default_factory=lambda: np.zeros((0, 0))
+    )
 
 
 @dataclass(frozen=True)

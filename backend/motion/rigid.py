@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +64,7 @@ def smoothed(fit: HeadFit) -> HeadFit:
         local = gaussian_filter1d((mean.inv() * turn).as_rotvec(), STEADY, axis=0, mode="nearest")
         pose[start:stop] = (mean * Rotation.from_rotvec(local)).as_rotvec()
         translation[start:stop] = gaussian_filter1d(translation[start:stop], STEADY, axis=0, mode="nearest")
-    return HeadFit(fit.shape, fit.shape_std, fit.camera, pose, translation, fit.expression, fit.residual_px)
+    return replace(fit, pose=pose, translation=translation)
 
 
 def at_frames(fit: HeadFit, tracked: NDArray[np.int64], frames: NDArray[np.int64]) -> HeadFit:

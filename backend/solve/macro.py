@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from ...models.head.units import REGIONS, region
 from ..types import HeadFit
 from .surface import Surface
 
@@ -29,19 +30,17 @@ def macro_expression(
 
     Args:
         surface: holds the columns.
-        fit: coarse expression of the tracked frames.
+        fit: its change of expression in the tracked frames.
         tracked: (N,) their frame numbers.
-        rest: (K,) indices of those at rest.
     """
-    seen = np.flatnonzero(np.isfinite(fit.expression[:, 0]))
+    seen = np.flatnonzero(np.isfinite(fit.change).all(1))
     out = np.zeros((len(frames), len(surface.basis)))
     if len(seen) < 2:
         return out
-    above = fit.expression[seen] - fit.expression[rest].mean(0)
+    above = fit.change[seen]
     jitter = np.median(np.abs(np.diff(above, axis=0)), axis=0) / 0.6745 / np.sqrt(2)
     smooth = gaussian_filter1d(above, STEADY, axis=0, mode="nearest")
-    floor = np.maximum(SURE * jitter, LEAST)
-    smooth *= np.maximum(0, 1 - (floor / np.maximum(np.abs(smooth), 1e-9)) ** 2)
+    smooth *= _sure(np.abs(smooth), SURE * jitter, surface.reference.head.expression_names)
     at = np.stack([np.interp(frames, tracked[seen], column) for column in smooth.T], 1)
     names = surface.reference.head.expression_names
     for column, name in enumerate(surface.unit_names):
@@ -51,3 +50,19 @@ def macro_expression(
             for unit in JAW_UNITS[name]:
                 out[:, column] += at[:, names.index(unit)] * surface.jaw_share(unit, column)
     return out
+
+
+def _sure(size: Array, jitter: Array, names: tuple[str, ...]) -> Array:
+    """Share (N, E) of the units to believe: none up to the least size, all from twice that on, and likewise for the jitter.
+
+    In a part of the face with a large expression the smaller units belong to it: there only the jitter counts.
+
+    Args:
+        size: (N, E) of full strength; jitter: (E,) what may be noise.
+    """
+    clear = np.clip(size / np.maximum(jitter, 1e-9) - 1, 0, 1)
+    sure = np.clip(size / LEAST - 1, 0, 1) * clear
+    for part in REGIONS:
+        units = [k for k, name in enumerate(names) if region(name) == part]
+        sure[:, units] = np.maximum(sure[:, units], clear[:, units] * sure[:, units].max(1, keepdims=True))
+    return sure

@@ -27,6 +27,28 @@ MINOR = (
     "mouthClose", "cheekPuff", *_pair("mouthStretch"),
 )  # fmt: skip
 
+#: FACS: a unit that comes with another, and the share of its strength expected then (a real smile, AU 12, lifts the cheeks,
+#: AU 6: EMFACS weighs them 1 and 0.5).
+COMPANIONS = {
+    "cheekSquintLeft": ("mouthSmileLeft", 0.5),
+    "cheekSquintRight": ("mouthSmileRight", 0.5),
+}
+
+#: FACS: units that another one looks like or works against. A smile raises the upper lip by itself, and a mouth whose
+#: corners go up does not pull them down.
+RIVALS = {
+    "mouthUpperUpLeft": "mouthSmileLeft", "mouthUpperUpRight": "mouthSmileRight",
+    "mouthFrownLeft": "mouthSmileLeft", "mouthFrownRight": "mouthSmileRight",
+}  # fmt: skip
+
+#: FACS: the units whose muscles pull against one. Only a muscle pulls: brows that a frown does not hold down go up by these.
+ANTAGONISTS = {
+    "browDownLeft": ("browInnerUp", "browOuterUpLeft"), "browDownRight": ("browInnerUp", "browOuterUpRight"),
+}  # fmt: skip
+
+#: Parts of a face that act as one, by the beginnings of their units' names.
+REGIONS = {"mouth": ("mouth", "jaw", "cheek"), "eyes": ("eye",), "brows": ("brow", "nose")}
+
 UNIT_NAMES = (
     *_pair("browDown"), "browInnerUp", *_pair("browOuterUp"),
     "cheekPuff", *_pair("cheekSquint"),
@@ -46,3 +68,8 @@ def mirrored(name: str) -> str:
         if name.endswith(side):
             return name.removesuffix(side) + other
     return name
+
+
+def region(name: str) -> str:
+    """The part of the face that a unit belongs to, "" for none of `REGIONS`."""
+    return next((part for part, begin in REGIONS.items() if name.startswith(begin)), "")

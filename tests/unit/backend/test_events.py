@@ -207,3 +207,40 @@ def test_nothing_to_look_at() -> None:
     assert detect(np.zeros(1), np.zeros((1, 2)), np.ones((1, 2)), ("a", "b"), np.zeros(1)) == ()
     still = detect(np.arange(50) / 25, np.zeros((50, 2)), np.zeros((50, 2)), ("a", "b"), np.zeros(50))
     assert still == ()
+
+
+def test_a_held_expression_that_wavers_is_one_event() -> None:
+    """Slow, in the same part of the face and below a quarter, however clear; brows and what is short stay apart."""
+    names = ("mouthSmileLeft", "mouthSmileRight", "mouthLowerDownLeft", "browInnerUp")
+    time = np.arange(1500) / 100
+    std = np.array([1, 1, 0.1, 0.1]) * np.full((len(time), 4), STD)
+    motion = noise(len(time), 100, 3, units=4) * std / STD
+    motion[:, :2] += 10 * (np.clip((time - 1) / 0.3, 0, 1) * np.clip((8 - time) / 0.3, 0, 1))[:, None]
+
+    def events(unit: int, onset: float, apex: float, offset: float) -> list[str]:
+        shown = motion.copy()
+        shown[:, unit] += 2 * bump(time, onset, apex, offset)
+        return [event.kind for event in detect(time, shown, std, names, np.zeros(len(time)))]
+
+    assert events(2, 3.0, 4.0, 5.0) == ["macro"]
+    assert events(2, 3.0, 3.15, 3.3) == ["macro", "micro"]
+    assert events(3, 3.0, 4.0, 5.0) == ["macro", "macro"]
+
+
+def test_brows_that_rise_are_named_by_what_raises_them() -> None:
+    """A frown that runs backwards is named only where nothing pulls the other way."""
+    names = ("browDownLeft", "browOuterUpLeft", "browInnerUp", "mouthPucker")
+    time = np.arange(400) / 100
+    motion = noise(len(time), 100, 3, units=4)
+    motion[:, 0] -= bump(time, 1.0, 1.2, 1.4)
+
+    def units() -> tuple[str, ...]:
+        (event,) = detect(time, motion, np.full_like(motion, STD), names, np.zeros(len(time)))
+        return event.units
+
+    motion[:, 1] += 0.4 * bump(time, 1.0, 1.2, 1.4)
+    motion[:, 2] -= 0.2 * bump(time, 1.0, 1.2, 1.4)
+    assert "browOuterUpLeft" in units()
+    assert "-browDownLeft" not in units()
+    motion[:, 1] -= 0.8 * bump(time, 1.0, 1.2, 1.4)
+    assert units()[0] == "-browDownLeft"

@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 
 WIDTH, HEIGHT, FOV_DEG, FRAMES = 640, 480, 42.0, 24
 SMILES = slice(8, 14)
+SMILE = ("mouthSmileLeft", "mouthSmileRight", "cheekSquintLeft", "cheekSquintRight")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,12 @@ def camera_of(focal: float) -> np.ndarray:
 @pytest.fixture(scope="module")
 def known(generic_head: HeadModel) -> Known:
     """A person who turns about by 10 to 15 degrees and smiles for six frames."""
-    head, random = generic_head, np.random.default_rng(4)
+    return acting(generic_head, dict.fromkeys(SMILE, 0.8))
+
+
+def acting(head: HeadModel, units: dict[str, float]) -> Known:
+    """A person who turns about and for six frames shows these units."""
+    random = np.random.default_rng(4)
     shape = random.normal(0, 0.4, len(head.identity))
     focal = WIDTH / 2 / np.tan(np.radians(FOV_DEG) / 2)
     phase = np.linspace(0, 2 * np.pi, FRAMES)
@@ -42,8 +48,8 @@ def known(generic_head: HeadModel) -> Known:
     for n in range(FRAMES):
         expression, pose = np.zeros(len(head.expression)), np.zeros((len(head.joint_names), 3))
         if n in range(*SMILES.indices(FRAMES)):
-            for name in ("mouthSmileLeft", "mouthSmileRight", "cheekSquintLeft", "cheekSquintRight"):
-                expression[head.expression_names.index(name)] = 0.8
+            for name, strength in units.items():
+                expression[head.expression_names.index(name)] = strength
         pose[0] = turn[n]
         points = head.landmark_points(head.vertices(shape, expression, pose, translation[n]))
         image = project(points, camera_of(focal))
@@ -111,6 +117,31 @@ def test_smiling_frames_are_not_rest(fit: HeadFit, known: Known) -> None:
     assert chosen[0] == known.tracks.frame[rest[0]]
     assert len(np.unique(chosen)) == len(chosen)
     assert not set(chosen) & set(range(2 * SMILES.start, 2 * SMILES.stop - 1))
+
+
+def mean_change(head: HeadModel, fit: HeadFit) -> dict[str, float]:
+    return dict(zip(head.expression_names, fit.change[SMILES].mean(0), strict=True))
+
+
+def test_a_smile_is_a_smile_left_and_right_alike_and_rest_is_rest(fit: HeadFit, generic_head: HeadModel) -> None:
+    change = mean_change(generic_head, fit)
+    assert change["mouthSmileLeft"] == pytest.approx(0.8, abs=0.12)
+    assert change["cheekSquintLeft"] == pytest.approx(0.8, abs=0.25)
+    assert change["mouthSmileLeft"] == change["mouthSmileRight"]
+    assert change["mouthUpperUpLeft"] < 0.1
+    assert np.abs(np.delete(fit.change, np.r_[SMILES], axis=0)).max() < 0.1
+
+
+def test_an_upper_lip_that_rises_with_the_corners_is_a_smiles_and_by_itself_it_is_not(generic_head: HeadModel) -> None:
+    lip = {"mouthUpperUpLeft": 0.5, "mouthUpperUpRight": 0.5}
+    smile = {"mouthSmileLeft": 0.7, "mouthSmileRight": 0.7}
+    both, alone = (
+        mean_change(generic_head, fit_head(generic_head, acting(generic_head, units).tracks, WIDTH, HEIGHT, FOV_DEG))
+        for units in (smile | lip, lip)
+    )
+    assert both["mouthSmileLeft"] > 2.5 * both["mouthUpperUpLeft"]
+    assert both["cheekSquintLeft"] > 0.05
+    assert alone["mouthUpperUpLeft"] > 4 * alone["mouthSmileLeft"]
 
 
 def test_the_user_may_name_the_neutral_frames(fit: HeadFit, known: Known) -> None:
