@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 import skimage.data
 from microface.backend.video import write_video
+from microface.tests.bench.clips.landmarks import CHEEKS, OPENINGS, OVAL
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import gaussian_filter, map_coordinates, spline_filter
@@ -33,14 +34,6 @@ Floats = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[2]
 LANDMARKS = ROOT / "tests" / "unit" / "backend" / "tracking" / "astronaut_landmarks.json"
 CANONICAL = ROOT / "models" / "data" / "face_mesh.json"
-CHEEKS = 234, 454  # the landmarks at either side of a face
-OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
-        148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109]  # fmt: skip
-OPENINGS = (  # both eyes and the mouth: what they show is not skin
-    [33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246],
-    [263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466],
-    [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191],
-)
 FOCAL = 2.2  # of the picture's shorter side
 DENT = 0.008  # m, depth by which the face differs from the canonical one, at most
 

@@ -96,7 +96,7 @@ def test_lids_and_lips_come_back_from_where_they_go(built: None) -> None:
 
 
 def test_a_clip_is_what_its_files_say(tmp_path: Path) -> None:
-    plan = replace(PLAN, crf=0, flicker=0.0, noise=1.0)
+    plan = replace(PLAN, crf=0, flicker=0.0, noise=1.0, width=320, height=320, face_px=180.0)
     folder = make(plan, tmp_path / "clip", NOWHERE)
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     assert {k: meta[k] for k in asdict(plan)} == asdict(plan)
@@ -114,7 +114,7 @@ def test_a_clip_is_what_its_files_say(tmp_path: Path) -> None:
 
 
 def test_a_plan_makes_one_clip(tmp_path: Path) -> None:
-    plan = replace(PLAN, seconds=0.24)
+    plan = replace(PLAN, seconds=0.2, width=256, height=256, face_px=130.0)
     one, two, other = (
         make(p, tmp_path / name, NOWHERE) for p, name in ((plan, "1"), (plan, "2"), (replace(plan, seed=6), "3"))
     )

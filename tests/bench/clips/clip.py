@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from microface.backend.video import write_video
 from numpy.typing import NDArray
@@ -19,12 +20,14 @@ from scipy.ndimage import gaussian_filter
 from ..score import displacement
 from .face import Face
 from .faces import find_face
+from .landmarks import LIDS
 from .performance import Performance
 from .plan import Plan
 from .script import write_script
 
 Floats = NDArray[np.float64]
 POINTS = 1500  # true points, about
+BESIDE = 0.02  # face widths beside a lid that sweeps
 AT_REST = 0.01  # of the apex: less motion is none
 
 
@@ -71,18 +74,12 @@ def true_places(performance: Performance) -> Floats:
     face = performance.face
     skin = face.skin.copy()
     if performance.plan.blinks:
-        skin &= ~face.inside([LIDS[0], LIDS[1]])
+        around = 2 * round(BESIDE * face.width_px / face.lattice.step) + 1
+        skin &= ~cv2.dilate(face.inside(LIDS).astype(np.uint8), np.ones((around, around))).astype(bool)
     step = max(1, round(np.sqrt(skin.sum() / POINTS)))
     spread = np.zeros_like(skin)
     spread[::step, ::step] = skin[::step, ::step]
     return face.lattice.nodes[:, spread]
-
-
-#: each upper lid with what folds above it: the brows' lower edges, then along the lower lids back
-LIDS = (
-    (46, 53, 52, 65, 55, 133, 155, 154, 153, 145, 144, 163, 7, 33),
-    (276, 283, 282, 295, 285, 362, 382, 381, 380, 374, 373, 390, 249, 263),
-)
 
 
 def recorded(performance: Performance) -> Iterator[NDArray[np.uint8]]:
