@@ -20,7 +20,7 @@ COLOURS = ("#1f6fb4", "#d1495b", "#2e8b57", "#8a5fbf")
 
 @dataclass(frozen=True)
 class Axes:
-    """A plot 560 x 360 with its data's range."""
+    """A plot 680 x 380 with its data's range; the key stands to the right."""
 
     title: str
     across: str
@@ -33,7 +33,7 @@ class Axes:
         return 70 + 460 * (x - low) / max(high - low, 1e-9), 310 - 260 * min(y, self.top) / self.top
 
     def draw(self, lines: Sequence[Line]) -> str:
-        parts = [_text(280, 26, self.title, 15), _text(300, 352, self.across), _text(18, 180, self.up, turn=True)]
+        parts = [_text(280, 26, self.title, 15), _text(300, 368, self.across), _text(18, 180, self.up, tilt=-90)]
         for k in range(5):
             height = self.top * k / 4
             x, y = self.place(self.ticks[0][0], height)
@@ -41,26 +41,27 @@ class Axes:
                 f'<line x1="{x}" y1="{y:.1f}" x2="530" y2="{y:.1f}" stroke="#ddd"/>',
                 _text(48, y + 4, f"{height:g}"),
             ]
-        parts += [_text(self.place(x, 0)[0], 328, label) for x, label in self.ticks]
+        tilt = -30 if len(self.ticks) > 8 else 0
+        parts += [_text(self.place(x, 0)[0], 330, label, 11, tilt) for x, label in self.ticks]
         for number, (name, points) in enumerate(lines):
             parts += self._line(name, points, COLOURS[number % len(COLOURS)], number)
-        head = '<svg xmlns="http://www.w3.org/2000/svg" width="560" height="360" font-family="sans-serif">'
-        return "\n".join([head, '<rect width="560" height="360" fill="#fff"/>', *parts, "</svg>"]) + "\n"
+        head = '<svg xmlns="http://www.w3.org/2000/svg" width="680" height="380" font-family="sans-serif">'
+        return "\n".join([head, '<rect width="680" height="380" fill="#fff"/>', *parts, "</svg>"]) + "\n"
 
     def _line(self, name: str, points: Sequence[tuple[float, float]], colour: str, number: int) -> list[str]:
         places = [self.place(*point) for point in points]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         dots = [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in places]
-        key = 44 + 16 * number
+        key = 60 + 18 * number
         return [
             f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>', *dots,
-            f'<line x1="400" y1="{key}" x2="424" y2="{key}" stroke="{colour}" stroke-width="2"/>',
-            _text(430, key + 4, name, anchor="start"),
+            f'<line x1="545" y1="{key}" x2="569" y2="{key}" stroke="{colour}" stroke-width="2"/>',
+            _text(575, key + 4, name, anchor="start"),
         ]  # fmt: skip
 
 
-def _text(x: float, y: float, text: str, size: int = 12, turn: bool = False, anchor: str = "middle") -> str:
-    turned = f' transform="rotate(-90 {x} {y})"' if turn else ""
+def _text(x: float, y: float, text: str, size: int = 12, tilt: int = 0, anchor: str = "middle") -> str:
+    turned = f' transform="rotate({tilt} {x:.1f} {y:.1f})"' if tilt else ""
     return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}"{turned}>{escape(text)}</text>'
 
 

@@ -99,8 +99,7 @@ def timing(vertices: Floats, performance: Performance) -> dict[str, Any]:
     """Frames of the event's onset, apex and offset, and all events with their kinds, seconds."""
     plan, script = performance.plan, performance.script
     events: list[dict[str, Any]] = [
-        {"kind": g.kind, "onset_s": g.start_s, "apex_s": (g.start_s + g.stop_s) / 2, "offset_s": g.stop_s}
-        for g in script.gestures
+        {"kind": g.kind, "onset_s": g.start_s, "apex_s": g.apex_s, "offset_s": g.stop_s} for g in script.gestures
     ]
     onset = apex = offset = 0
     if plan.amp_px:

@@ -91,7 +91,7 @@ class Performance:
             if gesture.kind == "blink":
                 closed = max(closed, float(gesture.course(now)[0]))
             else:
-                glance += gesture.course(now)[0] * np.array(gesture.size)
+                glance += gesture.course(now)[0] * np.array(gesture.glance)
         gap = self.plan.speech_px * self._speech[0][frame]
         moving: list[Eye | Mouth] = []
         if closed or glance.any():

@@ -21,6 +21,7 @@ PLACES: dict[str, tuple[tuple[int, ...], tuple[float, float, float], float]] = {
     "AU1": ((107, 336), (0.1, -0.95, -0.1), 0.070),  # inner brows up
     "AU2": ((70, 300), (0.15, -0.9, 0.1), 0.075),  # outer brows up
     "AU4": ((107, 336), (-0.65, 0.7, -0.1), 0.080),  # brows together and down
+    "AU5": ((159, 386), (0.05, -0.9, -0.1), 0.040),  # upper lids up
     "AU6": ((205, 425), (0.2, -0.8, -0.5), 0.095),  # cheeks up
     "AU7": ((145, 374), (-0.1, -0.9, -0.1), 0.040),  # lower lids up
     "AU9": ((48, 278), (0.1, -0.85, -0.4), 0.070),  # nose wrinkles
@@ -61,7 +62,12 @@ class Gesture:
     kind: str
     start_s: float
     stop_s: float
-    size: tuple[float, float]  #: a blink: how far it closes, unused; a glance: across and down, eye widths
+    glance: tuple[float, float] = (0.0, 0.0)  #: across and down, eye widths
+
+    @property
+    def apex_s(self) -> float:
+        """When a blink is closed, or the middle of a glance."""
+        return self.start_s + (0.4 if self.kind == "blink" else 0.5) * (self.stop_s - self.start_s)
 
     def course(self, time_s: Floats) -> Floats:
         """(T,) a blink closes in a third of its time and opens in the rest; a glance jumps, stays and jumps back."""
@@ -130,8 +136,8 @@ def _gestures(plan: Plan, kind: str, count: int, rng: np.random.Generator) -> li
         length = min(rng.uniform(0.22, 0.32) if kind == "blink" else rng.uniform(0.25, 0.6), 0.8 * part)
         start = number * part + rng.uniform(0.1, 0.9) * (part - length)
         angle = rng.uniform(-0.3, 0.3) + np.pi * rng.integers(2)
-        glance = rng.uniform(0.06, 0.13) * np.array([np.cos(angle), 0.6 * np.sin(angle)])
-        found.append(Gesture(kind, float(start), float(start + length), (*glance,)))
+        aside = (kind == "gaze") * rng.uniform(0.06, 0.13) * np.array([np.cos(angle), 0.6 * np.sin(angle)])
+        found.append(Gesture(kind, float(start), float(start + length), (float(aside[0]), float(aside[1]))))
     return found
 
 
