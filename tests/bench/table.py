@@ -26,7 +26,8 @@ def tables(rows: list[Row], left_out: list[str]) -> str:
     parts = [
         f"{len(rows)} clips, {len(faces)} faces: {', '.join(faces)}."
         + (f" Left out, no shared material: {', '.join(left_out)}." if left_out else ""),
-        "Medians by condition; errz over clips with more than 15 % of the motion in depth.",
+        _cost(good),
+        "Medians by condition; errz over clips with more than 15 % of the motion in depth, its worst over all.",
         _accuracy(good),
         "Detection at the reference condition:",
         _detection(good),
@@ -35,6 +36,15 @@ def tables(rows: list[Row], left_out: list[str]) -> str:
         *(f"- {row['plan']['name']} ({row['plan']['face']}): {row['error']}" for row in rows if "error" in row),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _cost(rows: list[Row]) -> str:
+    made, solved = median(rows, "made_s"), median(rows, "solved_s")
+    return (
+        ""
+        if made is None or solved is None
+        else f"A clip is made in {made:.1f} s and solved in {solved:.1f} s (medians)."
+    )
 
 
 def groups(rows: Iterable[Row]) -> dict[tuple[str, float], list[Row]]:
@@ -67,10 +77,16 @@ def ratio(above: float, below: float) -> float | None:
 
 def _accuracy(rows: list[Row]) -> str:
     lines = [
-        [condition, f"{level:g}", len(part), *(median(part, column) for column in COLUMNS)]
+        [
+            condition,
+            f"{level:g}",
+            len(part),
+            *(median(part, c) for c in COLUMNS),
+            max((r["errz"] for r in part if "errz" in r), default=None),
+        ]
         for (condition, level), part in groups(rows).items()
     ]
-    return markdown(["condition", "level", "clips", *TITLES], lines)
+    return markdown(["condition", "level", "clips", *TITLES, "worst errz"], lines)
 
 
 def _detection(rows: list[Row]) -> str:
