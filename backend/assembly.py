@@ -57,7 +57,7 @@ def perform(surface: Surface, solved: Solved) -> Performance:
     basis, detail, detail_std = _detail_modes(surface, solved, seen)
     size = 1 / surface.unit_scale[: len(surface.unit_names)]
     return Performance(
-        surface.reference.offset + _depth_offset(surface, solved.depth),
+        surface.reference.offset + surface.depth_offset(solved.depth),
         expression, std, factor, pose, pose_std, translation, translation_std, basis, detail, detail_std,
         tuple(EXPORT_JAW[name == "jaw_yaw"] if name.startswith("jaw_") else name for name in surface.unit_names),
         solved.units * size, solved.units_std * size,
@@ -71,12 +71,6 @@ def largest_motion(surface: Surface, solved: Solved, start: int, end: int) -> fl
     columns = np.r_[units, np.zeros(int((surface.group == 0).sum()) - len(units)), detail]
     moved = np.tensordot(columns, surface.basis[:, surface.seen & surface.skin], 1)
     return float(np.percentile(np.linalg.norm(moved, axis=1), 99.7) * surface.px_per_m)
-
-
-def _depth_offset(surface: Surface, depth: Array) -> Array:
-    """(V, 3) m, head space: the depth correction along the lines of sight of the reference pose."""
-    away = surface.vertices / surface.vertices[:, 2:] * (surface.depth_vertex @ depth)[:, None]
-    return np.asarray(away @ surface.reference.turn)
 
 
 def _rigid(surface: Surface, solved: Solved) -> tuple[Array, Array, Array, Array]:

@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 from ..models.head.model import HeadModel
 from ..models.head.raster import project
 from .face_points import FaceState, Points, landmark_points, linearise, robust
-from .template import rest_candidates
+from .rest import rest_candidates
 from .types import FLIP, HeadFit, Tracks
 
 Array = NDArray[np.float64]

@@ -9,19 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.head.model import HeadModel
+from .anchor import Anchor
+from .chain import chain_anchors
 from .errors import MicrofaceError
 from .heads import load_head
 from .identity import fit_head, form_offset, settled
 from .motion.footage import landmarks_between, measure_footage
 from .motion.rigid import RigidMotion, against, at_frames, smoothed
 from .motion.window import Window, window_around
+from .rest import rest_candidates, rest_frames
 from .result import assemble
 from .solve.clip import solve_clip
 from .solve.surface import Reference
-from .template import Neutral, build_neutral, most_usual_frame, rest_candidates, rest_frames
+from .spans import Span, spans_of
+from .template import Neutral, build_neutral, most_usual_frame
 from .tracking import track
 from .types import Clip, Floats, HeadFit, Progress, Settings, Take, Tracks
 from .video import frames, open_clip
+from .views import serving
 
 #: share of the whole job at which each stage ends
 STAGES = {
@@ -58,13 +63,14 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     say("neutral", 0)
     fit = smoothed(settled(fit))
     neutral, rest = find_neutral(head, clip, tracks, fit, settings, say)
-    first, stop = int(tracks.frame[0]), int(tracks.frame[-1]) + 1
-    for motion in measure_footage(neutral, frames(clip, first, stop), stop - first, tracks, fit):
-        say("motion", float(np.isfinite(motion.residual).sum()) / (stop - first))
-    for share, solved in solve_clip(neutral, motion, fit, tracks.frame, rest, clip.fps):  # noqa: B007
+    anchors, spans = find_anchors(clip, tracks, fit, neutral, rest)
+    footage = frames(clip, int(tracks.frame[0]), int(tracks.frame[-1]) + 1)
+    for share, motions in measure_footage(anchors, spans, footage, tracks, fit):  # noqa: B007
+        say("motion", share)
+    for share, solved in solve_clip(anchors, spans, motions, fit, tracks.frame, rest, clip.fps):  # noqa: B007
         say("solving", share)
     say("events", 0)
-    return assemble(clip, tracks, fit, neutral, rest, motion, solved, settings)
+    return assemble(clip, tracks, fit, anchors, rest, solved, settings)
 
 
 class _StageProgress:
@@ -116,6 +122,17 @@ def find_neutral(
     progress("neutral", 0.7)
     reference = _reference(head, poses, offset, window, usual)
     return build_neutral(reference, window, candidates, pictures, landmarks, _motion(poses, reference), usual), rest
+
+
+def find_anchors(
+    clip: Clip, tracks: Tracks, fit: HeadFit, neutral: Neutral, rest: NDArray[np.int64]
+) -> tuple[list[Anchor], list[Span]]:
+    """A template for every view of the head in the shot, and which of its frames each measures."""
+    anchors, apart = chain_anchors(clip, tracks, fit, neutral, rest)
+    tracked = serving(apart)
+    first, stop = int(tracks.frame[0]), int(tracks.frame[-1]) + 1
+    between = (tracks.frame[1:] + tracks.frame[:-1]) / 2
+    return anchors, spans_of(tracked[np.searchsorted(between, np.arange(first, stop))], clip.fps)
 
 
 def _motion(poses: HeadFit, reference: Reference) -> RigidMotion:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 
@@ -11,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import events
+from .anchor import Anchor
 from .assembly import Performance, largest_motion, perform
 from .gaze import eye_turns
-from .motion.footage import DenseMotion
 from .noise import smallest_visible
 from .solve.clip import Solved
 from .template import Neutral
@@ -46,15 +47,15 @@ def assemble(
     clip: Clip,
     tracks: Tracks,
     fit: HeadFit,
-    neutral: Neutral,
+    anchors: Sequence[Anchor],
     rest: NDArray[np.int64],
-    motion: DenseMotion,
     solved: Solved,
     settings: Settings,
 ) -> Take:
+    neutral = anchors[0].neutral
     head = neutral.surface.reference.head
-    first, count = motion.first, len(motion.residual)
-    valid = validity(tracks, np.isfinite(motion.residual), solved.hidden)
+    first, count = int(tracks.frame[0]), len(solved.place)
+    valid = validity(tracks, np.isfinite(solved.place[:, 0]), solved.hidden)
     valid = _mark_occlusions(valid, clip.fps)
     acted = _blanked(_with_gaze(perform(neutral.surface, solved), neutral, tracks, rest, first), valid > BRIDGED)
     factor = neutral.window.factor
@@ -78,7 +79,7 @@ def assemble(
         camera=fit.camera, size=(clip.width, clip.height),
         landmark_frames=tracks.frame[row] - first, landmarks=f32(tracks.landmarks[row][:, :, :2]),
         confidence=f32(confidence), noise_px=smallest_visible(neutral),
-        template_frames=neutral.frames - first, events=found,
+        template_frames=np.unique(np.concatenate([anchor.neutral.frames for anchor in anchors])) - first, events=found,
         head={"name": head.name, "sha256": head.sha256},
         source={"path": str(clip.path.resolve()), "sha256": clip.sha256, "fps": clip.fps, "first_frame": first},
         settings=asdict(settings), software=software(),

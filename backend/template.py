@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The neutral reference: which frames show the face at rest, and their registered average.
+"""The neutral reference: the registered average of the frames that look like rest.
 
 Twenty averaged frames cut the fixed bias of every later measurement by four; the rest lies in which frame counts as rest.
 """
@@ -8,34 +8,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
-from scipy.ndimage import median_filter
 
 from ..models.head.raster import project
-from .errors import MicrofaceError
-from .motion.field import MotionField, Template, sample
-from .motion.region import choose_pixels, seams, skin_mask
+from .motion.field import MotionField
 from .motion.rigid import RigidMotion
-from .motion.sheet import SPACING, SplineSheet
+from .motion.sheet import SplineSheet
 from .motion.window import Window, highpass, spline_coefficients
-from .solve.surface import Reference, Surface, pixel_normals, visible_skin
-from .types import HeadFit, Tracks
+from .sight import Sight
+from .solve.surface import Reference, Surface
 
 Array = NDArray[np.float64]
 Picture = NDArray[np.float32]
 
-CANDIDATES = 40  #: frames at rest that are looked at closely
 AVERAGED = 24  #: of these, frames that make the template
 PIXELS = 12000  #: used for the fine fit, of some 45000 of a 240 px face
 COARSE_PIXELS = 5000
 COARSE_BLUR = 2.5  #: px at 240: brings a start that is a few pixels off into reach
-REST_NOISE = 3.0  #: deviations of the coarse expression within which a frame still counts as rest
-REST_MARGIN = 0.1  #: of a unit's full strength
 LEAST_NOISE = 0.3  #: luma: 8 bit rounding alone
-FEWEST_PIXELS = 200
 AS_NEAR = 1.2
 COMPANY = 0.3  #: share of the candidates that must be near
 ALIKE = 0.6  #: share of the candidates that are taken to be at rest
@@ -71,18 +63,17 @@ class Neutral:
         template = self.field.template
         return float((template.weight * template.value**2).sum() / template.weight.sum())
 
-    def measure(self, lumas: list[Picture], landmarks: Array, motion: RigidMotion) -> tuple[Array, Array]:
+    def measure(self, work: list[Picture], landmarks: Array, motion: RigidMotion) -> tuple[Array, Array]:
         """Dense motion of B frames against the template, on top of the head's coarse motion.
 
         Args:
-            lumas: B source pictures.
+            work: B work pictures.
             landmarks: (B, 478, 2) source px, roughly right.
             motion: of the B frames against the reference.
 
         Returns:
             sheet coefficients (B, 2n) px, and the residual's mean square (B,) luma^2 at the template's contrast.
         """
-        work = [self.window.cut(luma) for luma in lumas]
         blur = COARSE_BLUR * self.window.scale
         rough = [spline_coefficients(highpass(w, self.window.scale, blur)) for w in work]
         fine = [spline_coefficients(highpass(w, self.window.scale)) for w in work]
@@ -91,7 +82,7 @@ class Neutral:
             self.field.sheet, self.surface.reference, self.landmarks, self.window.to_work(landmarks), motion
         )
         first = self.coarse.fit(rough, motion.views(self.coarse_points, camera), first, steps=2)
-        views = motion.views(self.surface.points, camera)
+        views = motion.views(self.surface.sighted, camera)
         c = self.field.fit(fine, views, first, steps=3)
         template, difference = self.field.template, self.field.difference(fine, views, c)
         residual = self.field.without_light(difference) ** 2 @ template.weight / template.weight.sum()
@@ -127,46 +118,6 @@ def landmark_field(
     return np.concatenate([cho_solve(factor, phi.T @ move[..., k].T).T for k in (0, 1)], 1)
 
 
-def rest_frames(tracks: Tracks, rest: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Up to CANDIDATES frame numbers at rest, the calmest tracked one first.
-
-    High-speed footage is tracked sparsely: frames between two neighbouring resting ones rest as well.
-    """
-    calm = np.zeros(len(tracks.frame), bool)
-    calm[rest] = True
-    spans = [
-        np.arange(a, b) for a, b, c, d in zip(tracks.frame, tracks.frame[1:], calm, calm[1:], strict=False) if c and d
-    ]
-    every = np.unique(np.concatenate([tracks.frame[rest], *spans]))
-    even = every[np.unique(np.linspace(0, len(every) - 1, min(CANDIDATES, len(every))).round().astype(int))]
-    return np.r_[tracks.frame[rest[0]], even[even != tracks.frame[rest[0]]]].astype(np.int64)
-
-
-def rest_candidates(tracks: Tracks, fit: HeadFit, neutral: tuple[int, int] | None) -> NDArray[np.int64]:
-    """Tracked frames (indices into `tracks`) that may show rest, calmest first.
-
-    Rest is where the landmarks' coarse expression is as small as it ever gets, within its own noise; of these frames the ones
-    that move least and are turned least from the usual pose come first.
-
-    Args:
-        tracks, fit: of the clip.
-        neutral: frames [A, B) the user says are at rest.
-    """
-    seen = np.flatnonzero(np.isfinite(fit.pose[:, 0]))
-    size = np.sqrt((fit.expression[seen] ** 2).sum(1))
-    size = np.asarray(median_filter(size, size=min(5, len(size)), mode="nearest"))
-    noise = float(np.median(np.abs(np.diff(size)))) * 1.5 if len(size) > 1 else 0.0
-    resting = size <= np.quantile(size, 0.1) + max(REST_NOISE * noise, REST_MARGIN)
-    if neutral is not None:
-        inside = (tracks.frame[seen] >= neutral[0]) & (tracks.frame[seen] < neutral[1])
-        resting = inside if inside.any() else resting
-    turn = np.linalg.norm(fit.pose[seen] - np.median(fit.pose[seen], axis=0), axis=1) / np.radians(15)
-    change = [fit.expression[seen][max(0, n - 2) : n + 3].std(0) for n in range(len(seen))]
-    restless = np.where(resting, turn + np.linalg.norm(change, axis=1) / 0.2, np.inf)
-    calm = np.argsort(restless, kind="stable")[: min(CANDIDATES, int(resting.sum()))]
-    return np.asarray(seen[calm], dtype=np.int64)
-
-
 def build_neutral(
     reference: Reference,
     window: Window,
@@ -175,6 +126,7 @@ def build_neutral(
     landmarks: Array,
     motion: RigidMotion,
     first: int,
+    rest: Surface | None = None,
 ) -> Neutral:
     """Register the candidates to the reference and average those that look like it.
 
@@ -186,8 +138,9 @@ def build_neutral(
         landmarks: (K, 478, 2) work px.
         motion: of the candidates against the reference.
         first: which candidate the reference stands on.
+        rest: the head in the template at rest, when this one is for another view of it.
     """
-    sight = _Sight(reference, landmarks[first], pictures[first])
+    sight = Sight(reference, landmarks[first], pictures[first])
     scale = window.scale
     work = [highpass(picture, scale) for picture in pictures]
     fine = [spline_coefficients(w) for w in work]
@@ -206,7 +159,7 @@ def build_neutral(
     coarse, coarse_points = sight.field(picture, COARSE_PIXELS, COARSE_BLUR * scale)
     spread = (residual**2 * field.template.weight).sum(1) / field.template.weight.sum()
     variance = max(float(np.median(spread)), LEAST_NOISE**2)
-    surface = Surface(reference, field.template.points, sight.triangle, sight.weight)
+    surface = Surface(reference, field.template.points, sight.triangle, sight.weight, rest)
     return Neutral(window, surface, field, coarse, coarse_points, landmarks[first], np.sort(frames[like]), variance)
 
 
@@ -219,7 +172,7 @@ def most_usual_frame(reference: Reference, pictures: list[Picture], landmarks: A
         reference: the head in the first candidate.
         pictures: K work pictures; landmarks (K, 478, 2) work px; motion of the K against the reference.
     """
-    sight = _Sight(reference, landmarks[0], pictures[0])
+    sight = Sight(reference, landmarks[0], pictures[0])
     field, at = sight.field(highpass(pictures[0], reference.scale), COARSE_PIXELS)
     fine = [spline_coefficients(highpass(p, reference.scale)) for p in pictures]
     start = landmark_field(sight.sheet, reference, landmarks[0], landmarks, motion)
@@ -248,72 +201,6 @@ def _distances(field: MotionField, motion: Array) -> Array:
     gram = free @ field.information @ free.T
     square = np.diag(gram)[:, None] + np.diag(gram) - 2 * gram
     return np.asarray(np.sqrt(np.maximum(square, 0)))
-
-
-class _Sight:
-    """What the reference frame shows: the trusted pixels, the surface under them, and the sheet over them."""
-
-    def __init__(self, reference: Reference, landmarks: Array, picture: Picture) -> None:
-        self.reference = reference
-        self.vertices = reference.vertices()
-        self.triangle, self.weight, seen = visible_skin(reference, self.vertices)
-        self.normals = pixel_normals(self.vertices, reference.head.faces, self.triangle, self.weight)
-        self.mask = skin_mask(landmarks, reference.width, reference.height) & seen
-        self.albedo = picture
-        y, x = np.nonzero(self.mask)
-        if len(y) < FEWEST_PIXELS:
-            raise MicrofaceError(
-                "no_skin", "The head could not be laid over the face in the reference frame.",
-                "Name frames in which the face looks at the camera with --neutral A:B.",
-            )  # fmt: skip
-        low, high = np.array([x.min(), y.min()]) - 1.0, np.array([x.max(), y.max()]) + 1.0
-        self.sheet = SplineSheet(low, high, SPACING * reference.scale, seams(landmarks))
-
-    def field(self, picture: Picture, count: int, blur: float = 0.0) -> tuple[MotionField, Array]:
-        """The fit against a high-passed picture (blurred further by `blur` px) and its surface points (M, 3)."""
-        if blur > 0:
-            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), dtype=np.float32)
-        points, density = choose_pixels(self.mask, picture, count)
-        x, y = points.astype(int).T
-        value = picture[y, x].astype(float)
-        slope = np.stack([cv2.Scharr(picture, cv2.CV_32F, a, 1 - a)[y, x] / 32 for a in (1, 0)], 1).astype(float)
-        template = Template(points, value, slope, self._light(points, value), np.ones(len(points)))
-        return MotionField(template, self.sheet, density), self._under(points)
-
-    def _under(self, points: Array) -> Array:
-        """Surface points (M, 3), camera space, under pixels (M, 2); beside the head, the depth of its mean."""
-        x, y = points.astype(int).T
-        corner = self.reference.head.faces[np.maximum(self.triangle[y, x], 0)]
-        at = np.einsum("mkc,mk->mc", self.vertices[corner], self.weight[y, x].astype(float))
-        beside = self.triangle[y, x] < 0
-        camera = self.reference.camera
-        depth = float(at[~beside, 2].mean())
-        at[beside] = (
-            np.c_[(points[beside] - camera[:2, 2]) / camera[[0, 1], [0, 1]], np.ones(int(beside.sum()))] * depth
-        )
-        return at
-
-    def _light(self, points: Array, value: Array) -> Array:
-        """Columns (M, 15): offset and gain polynomials of second degree, and albedo times normal (Lambert)."""
-        scale = self.reference.scale
-        x, y = (points - points.mean(0)).T / (120 * scale)
-        polynomials = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], 1)
-        column, row = points.astype(int).T
-        lit = [(self.albedo * self.normals[..., k]).astype(np.float32) for k in range(3)]
-        shade = [highpass(one, scale)[row, column] / 10 for one in lit]
-        return np.concatenate([polynomials, polynomials * value[:, None] / 50, np.stack(shade, 1)], 1)
-
-    def average(self, picture: Picture, fine: list[Picture], motion: RigidMotion, coefficients: Array) -> Picture:
-        """The picture with the mask's pixels (and a rim for the gradient) replaced by the registered mean."""
-        wide = cv2.dilate(self.mask.astype(np.uint8), np.ones((5, 5))) > 0
-        y, x = np.nonzero(wide)
-        points = np.stack([x, y], 1).astype(float)
-        phi, n = self.sheet.design(points), self.sheet.size
-        views = motion.views(self._under(points), self.reference.camera)
-        moved = views.apply(np.stack([np.stack([phi @ c[:n], phi @ c[n:]], 1) for c in coefficients]))
-        out = picture.copy()
-        out[y, x] = np.mean([sample(one, at) for one, at in zip(fine, moved, strict=True)], axis=0)
-        return out
 
 
 def _reweighted(field: MotionField, residual: Array) -> MotionField:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stage 5 over a clip: every frame's dense motion, kept on disk so that memory does not grow with the footage."""
+"""Stage 5 over a shot: every frame's dense motion, kept on disk so that memory does not grow with the footage."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import IO
@@ -12,9 +12,10 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..template import Neutral
+from ..anchor import Anchor
+from ..spans import Span
 from ..types import Frame, HeadFit, Tracks
-from .rigid import RigidMotion, against, at_frames
+from .rigid import RigidMotion, at_frames
 
 Array = NDArray[np.float64]
 
@@ -29,6 +30,8 @@ class DenseMotion:
         first: frame number of row 0.
         residual: (T,) mean square of the fit, luma^2; NaN where there was no face.
         coarse: the head's coarse motion (T) the sheet is measured on top of; identity where there was no face.
+        size: coefficients a frame.
+        offset: of row 0 in the file, bytes.
     """
 
     first: int
@@ -36,12 +39,21 @@ class DenseMotion:
     coarse: RigidMotion
     size: int
     _file: IO[bytes]
+    offset: int = 0
 
     def rows(self, start: int, stop: int) -> Array:
         """Coefficients (stop - start, 2n) px."""
-        self._file.seek(start * self.size * 4)
+        self._file.seek(self.offset + start * self.size * 4)
         flat = np.fromfile(self._file, np.float32, (stop - start) * self.size)
         return flat.reshape(-1, self.size).astype(float)
+
+    def add(self, frames: NDArray[np.int64], motion: Array, residual: Array, coarse: RigidMotion) -> None:
+        """Note what was measured in frames (B,)."""
+        rows = frames - self.first
+        self.residual[rows], self.coarse.turn[rows], self.coarse.shift[rows] = residual, coarse.turn, coarse.shift
+        for row, one in zip(rows.tolist(), motion.astype(np.float32), strict=True):
+            self._file.seek(self.offset + row * self.size * 4)
+            one.tofile(self._file)
 
 
 def landmarks_between(tracks: Tracks, frames: NDArray[np.int64]) -> Array:
@@ -61,37 +73,42 @@ def _chunks(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
 
 
 def measure_footage(
-    neutral: Neutral, frames: Iterable[Frame], count: int, tracks: Tracks, fit: HeadFit
-) -> Iterator[DenseMotion]:
-    """Fit every frame. Yields the same growing result after each chunk, complete with the last.
+    anchors: Sequence[Anchor], spans: Sequence[Span], frames: Iterable[Frame], tracks: Tracks, fit: HeadFit
+) -> Iterator[tuple[float, list[DenseMotion]]]:
+    """Fit every frame to the template that serves it. Yields the share done and the motion of each span, growing.
 
     Args:
-        neutral: template.
-        frames: consecutive frames.
-        count: how many there will be.
+        anchors: the templates.
+        spans: rows of the shot each measures.
+        frames: of the whole shot.
         tracks, fit: landmarks and poses to start from.
     """
-    size = 2 * neutral.field.sheet.size
-    file = tempfile.TemporaryFile(prefix="microface-")  # noqa: SIM115 - lives as long as the result
-    still = RigidMotion(np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)))
-    result = DenseMotion(-1, np.full(count, np.nan), still, size, file)
-    reference = neutral.surface.reference
-    joint = reference.head.joints(reference.shape)[0]
-    done = 0
+    motions = _blank(anchors, spans, int(tracks.frame[0]))
+    first, count = int(tracks.frame[0]), spans[-1].stop
     for chunk in _chunks(frames):
-        if result.first < 0:
-            result.first = chunk[0].index
         index = np.array([frame.index for frame in chunk])
         landmarks = landmarks_between(tracks, index)
-        seen = np.flatnonzero(np.isfinite(landmarks[:, 0, 0]))
-        rows = np.zeros((len(chunk), size), np.float32)
-        if len(seen):
-            poses = at_frames(fit, tracks.frame, index[seen])
-            coarse = against(poses, reference.pose, reference.translation, joint)
-            c, residual = neutral.measure([chunk[k].luma for k in seen], landmarks[seen], coarse)
-            rows[seen] = c
-            still.turn[done + seen], still.shift[done + seen] = coarse.turn, coarse.shift
-            result.residual[done + seen] = residual
-        rows.tofile(file)
-        done += len(chunk)
-        yield result
+        seen = np.isfinite(landmarks[:, 0, 0])
+        window = anchors[0].neutral.window
+        work = {frame.index: window.cut(frame.luma) for frame, shown in zip(chunk, seen, strict=True) if shown}
+        for span, motion in zip(spans, motions, strict=True):
+            here = np.flatnonzero(seen & (index >= first + span.start) & (index < first + span.stop))
+            if len(here):
+                anchor = anchors[span.anchor]
+                coarse = anchor.coarse(at_frames(fit, tracks.frame, index[here]))
+                measured = anchor.neutral.measure([work[int(k)] for k in index[here]], landmarks[here], coarse)
+                motion.add(index[here], *measured, coarse)
+        yield (int(index[-1]) + 1 - first) / count, motions
+
+
+def _blank(anchors: Sequence[Anchor], spans: Sequence[Span], first: int) -> list[DenseMotion]:
+    """Spans without any motion yet, one after the other in a scratch file."""
+    file = tempfile.TemporaryFile(prefix="microface-")  # noqa: SIM115 - lives as long as the result
+    out, offset = [], 0
+    for span in spans:
+        count, size = span.stop - span.start, 2 * anchors[span.anchor].neutral.field.sheet.size
+        still = RigidMotion(np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)))
+        out.append(DenseMotion(first + span.start, np.full(count, np.nan), still, size, file, offset))
+        offset += count * size * 4
+    file.truncate(offset)
+    return out

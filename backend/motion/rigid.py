@@ -33,13 +33,17 @@ class RigidMotion:
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> RigidMotion:
         return RigidMotion(self.turn[rows], self.shift[rows])
 
+    def of(self, points: Array) -> Array:
+        """Points (M, 3) of the reference in each frame: (B, M, 3)."""
+        return np.asarray(points @ self.turn.transpose(0, 2, 1) + self.shift[:, None])
+
     def views(self, points: Array, camera: Array, centre: Array | None = None) -> Views:
         """Where points (M, 3) of the reference go in the pictures of camera K (3, 3).
 
         `centre` (3,) is the point whose depth sets the scale; None is the points' mean.
         """
         centre = points.mean(0) if centre is None else centre
-        moved = points @ self.turn.transpose(0, 2, 1) + self.shift[:, None]
+        moved = self.of(points)
         base = moved[..., :2] / moved[..., 2:] * camera[[0, 1], [0, 1]] + camera[:2, 2]
         scale = centre[2] / (self.turn[:, 2] @ centre + self.shift[:, 2])
         return Views(base, self.turn[:, :2, :2] * scale[:, None, None])
@@ -47,10 +51,23 @@ class RigidMotion:
 
 def against(fit: HeadFit, pose: Floats, translation: Floats, joint: Floats) -> RigidMotion:
     """Motion of the fit's frames against a reference pose (3,) and translation (3,); `joint` (3,) is the root."""
+    return between(pose, translation, fit.pose, fit.translation, joint)
+
+
+def between(pose: Floats, translation: Floats, poses: Floats, translations: Floats, joint: Floats) -> RigidMotion:
+    """Motion from one pose (3,) and translation (3,) of a head to others (B, 3), (B, 3); `joint` (3,) is the root."""
     rest = Rotation.from_rotvec(pose).as_matrix()
-    turn = FLIP @ Rotation.from_rotvec(fit.pose).as_matrix() @ rest.T @ FLIP
+    turn = FLIP @ Rotation.from_rotvec(poses).as_matrix() @ rest.T @ FLIP
     centre = FLIP @ joint
-    return RigidMotion(turn, centre + fit.translation - turn @ (centre + translation))
+    return RigidMotion(turn, centre + translations - turn @ (centre + translation))
+
+
+def carried(motion: RigidMotion, pose: Floats, translation: Floats, joint: Floats) -> tuple[Array, Array]:
+    """The pose (3,) and translation (3,) of a head in the first of the frames of a motion against a reference: undoes `between`."""
+    turn, rest = motion.turn[0], Rotation.from_rotvec(pose).as_matrix()
+    centre = FLIP @ joint
+    moved = Rotation.from_matrix(FLIP @ turn @ FLIP @ rest).as_rotvec()
+    return moved, turn @ (centre + translation) + motion.shift[0] - centre
 
 
 def smoothed(fit: HeadFit) -> HeadFit:

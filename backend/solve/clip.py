@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The solve over a clip of any length: blocks that overlap and are faded into one another below the noise."""
+"""The solve over a shot of any length: blocks that overlap and are faded into one another below the noise."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
+from ..anchor import Anchor
 from ..motion.footage import DenseMotion
-from ..template import Neutral
+from ..motion.rigid import RigidMotion
+from ..spans import Span
 from ..types import HeadFit
 from .block import FACTOR_RANK, Block, BlockResult, solve_block
 from .columns import Columns
 from .macro import macro_expression
+from .surface import Surface
 
 Array = NDArray[np.float64]
 
@@ -78,8 +82,9 @@ def covered(missing: Array) -> NDArray[np.bool_]:
 
 
 def solve_clip(
-    neutral: Neutral,
-    motion: DenseMotion,
+    anchors: Sequence[Anchor],
+    spans: Sequence[Span],
+    motions: Sequence[DenseMotion],
     fit: HeadFit,
     tracked: NDArray[np.int64],
     rest: NDArray[np.int64],
@@ -88,41 +93,81 @@ def solve_clip(
     """Solve all frames. Yields (fraction done, the result so far) after each block.
 
     Args:
-        neutral: the template.
-        motion: of every frame against it.
+        anchors: the templates, that of rest first: the result is in the units of its surface.
+        spans, motions: rows of the shot each measures, and their motion.
         fit: coarse poses and expressions of the frames `tracked` (N,), of which those at `rest` (K,) are neutral.
         fps: frames per second.
     """
-    columns = Columns(neutral.surface, neutral.field)
-    seen = np.isfinite(motion.residual)
-    hidden = covered(motion.residual / neutral.texture)
-    pieces = [(block, run) for run in runs(seen) for block in blocks(*run)]
-    out = _empty(columns, len(seen), hidden)
-    depth: Array | None = None
+    surface = anchors[0].neutral.surface
+    pieces = [piece for pair in zip(spans, motions, strict=True) for piece in _pieces(*pair, anchors)]
+    out = _empty(surface, spans[-1].stop)
+    for piece in pieces:
+        _note_hidden(out, piece)
+    # The view at rest finds the depth, if it serves any frame; the others use it.
+    depth = None if any(piece.span.anchor == 0 for piece in pieces) else out.depth
+    done = 0
 
-    def macro(block: tuple[int, int]) -> Array:
-        return macro_expression(neutral.surface, fit, tracked, rest, motion.first + np.arange(*block))
+    def macro(piece: _Piece) -> Array:
+        return macro_expression(surface, fit, tracked, rest, piece.motion.first + np.arange(*piece.block))
 
-    # The calm block with the most head motion knows the depth best; all others use it, so that nothing jumps between them.
-    order = sorted(pieces, key=lambda piece: (macro(piece[0]).any(), -_travel(columns, motion, piece[0])))
-    for number, (block, run) in enumerate(order):
-        span = slice(*block)
-        measured = Block(motion.rows(*block), motion.coarse[span], macro(block), hidden[span])
-        result = solve_block(columns, measured, fps, neutral.residual_variance, depth)
-        depth = result.depth if depth is None else depth
-        _add(out, result, block, fade(block, run))
-        yield (number + 1) / len(order), out
+    for number, anchor in enumerate(anchors):
+        own = [piece for piece in pieces if piece.span.anchor == number]
+        if not own:
+            continue
+        columns, ahead = Columns(anchor.neutral.surface, anchor.neutral.field), anchor.since(anchors[0])
+        # The calm block with the most head motion knows the depth best; all others use it, so that nothing jumps between them.
+        own.sort(key=lambda piece: (macro(piece).any(), -_travel(columns, piece)))
+        for piece in own:
+            rows = slice(*piece.block)
+            block = Block(piece.motion.rows(*piece.block), piece.motion.coarse[rows], macro(piece), piece.hidden[rows])
+            result = solve_block(columns, block, fps, anchor.neutral.residual_variance, depth)
+            depth = result.depth if depth is None else depth
+            _add(out, _since_rest(result, surface, columns.surface, ahead) if number else result, piece)
+            done += 1
+            yield done / len(pieces), out
 
 
-def _travel(columns: Columns, motion: DenseMotion, block: tuple[int, int]) -> float:
+class _Piece(NamedTuple):
+    """A block of frames: rows `block` of a span, in the run of seen rows `run`; the span's hidden rows."""
+
+    span: Span
+    motion: DenseMotion
+    hidden: NDArray[np.bool_]
+    block: tuple[int, int]
+    run: tuple[int, int]
+
+    @property
+    def weight(self) -> Array:
+        return self.span.weight[slice(*self.block)] * fade(self.block, self.run)
+
+    @property
+    def rows(self) -> slice:
+        """Of the shot."""
+        return slice(self.span.start + self.block[0], self.span.start + self.block[1])
+
+
+def _pieces(span: Span, motion: DenseMotion, anchors: Sequence[Anchor]) -> list[_Piece]:
+    hidden = covered(motion.residual / anchors[span.anchor].neutral.texture)
+    return [
+        _Piece(span, motion, hidden, block, run) for run in runs(np.isfinite(motion.residual)) for block in blocks(*run)
+    ]
+
+
+def _since_rest(result: BlockResult, rest: Surface, surface: Surface, ahead: RigidMotion) -> BlockResult:
+    """A result about the surface of a further anchor, told about that of rest, from which `ahead` leads there."""
+    arm = ahead.of(rest.centre[None])[0, 0] - surface.centre
+    return replace(result, turn=result.turn @ ahead.turn[0], place=result.turn @ arm + result.place)
+
+
+def _travel(columns: Columns, piece: _Piece) -> float:
     """How much the head turns and shifts over a block, px^2 times frames: the parallax to expect."""
-    pose = columns.as_pose(motion.coarse[slice(*block)])
+    pose = columns.as_pose(piece.motion.coarse[slice(*piece.block)])
     return float(pose.var(0).sum()) * len(pose)
 
 
-def _empty(columns: Columns, frames: int, hidden: NDArray[np.bool_]) -> Solved:
-    units = len(columns.surface.unit_names)
-    details = int((columns.surface.group > 0).sum())
+def _empty(surface: Surface, frames: int) -> Solved:
+    units = len(surface.unit_names)
+    details = int((surface.group > 0).sum())
 
     def blank(*shape: int) -> Array:
         return np.full((frames, *shape), np.nan)
@@ -134,13 +179,19 @@ def _empty(columns: Columns, frames: int, hidden: NDArray[np.bool_]) -> Solved:
     rank = min(FACTOR_RANK, units)
     return Solved(
         blank(3, 3), blank(3), blank(6), compact(units), compact(units), compact(units, rank), compact(details),
-        np.zeros(details), np.zeros(columns.layout.depths), hidden,
+        np.zeros(details), np.zeros(surface.depth_bump.shape[1]), np.zeros(frames, bool),
     )  # fmt: skip
 
 
-def _add(out: Solved, result: BlockResult, block: tuple[int, int], weight: Array) -> None:
+def _note_hidden(out: Solved, piece: _Piece) -> None:
+    """Where two spans share a frame the weightier one says whether it is hidden."""
+    mainly = piece.span.weight[slice(*piece.block)] >= 0.5
+    out.hidden[piece.rows] |= mainly & piece.hidden[slice(*piece.block)]
+
+
+def _add(out: Solved, result: BlockResult, piece: _Piece) -> None:
     """Fade a block in. Deviations fade like the values: the overlap is no better known than its blocks."""
-    rows = slice(*block)
+    rows, weight = piece.rows, piece.weight
     for name in ("turn", "place", "pose_std", "units", "units_std", "factor", "detail"):
         total, part = getattr(out, name)[rows], getattr(result, name)
         shaped = weight.reshape(-1, *[1] * (part.ndim - 1))

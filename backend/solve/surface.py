@@ -7,6 +7,7 @@ X' = R(turn) (X - centre) + centre + shift.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import cv2
@@ -103,24 +104,39 @@ class Surface:
     """Points under the template's pixels, and the displacement each unknown gives them.
 
     Attributes:
-        points: (M, 3) m, camera space, at rest.
+        points: (M, 3) m, camera space, at rest: what the pixels show.
+        sighted: (M, 3) m, exactly under the pixels: what views are made of. The template at rest shows them by definition.
         ray: (M, 3) line of sight, z = 1.
         centre: (3,) m, about which the head turns.
-        basis: (X, V, 3) m: vertex motion of every expression column at strength 1.
-        at_points: (X, M, 3) the same at the points.
+        basis: (X, V, 3) m: vertex motion of every expression column at strength 1, camera axes of the template at rest.
         names: of the unit columns, in order; detail columns follow.
         depth_bump: (M, D) and depth_vertex (V, D): bumps of the depth correction, along the line of sight.
     """
 
     def __init__(
-        self, reference: Reference, pixels: Array, triangle: NDArray[np.int32], weight: NDArray[np.float32]
+        self,
+        reference: Reference,
+        pixels: Array,
+        triangle: NDArray[np.int32],
+        weight: NDArray[np.float32],
+        rest: Surface | None = None,
     ) -> None:
+        """Lay the head under the pixels.
+
+        Args:
+            reference: the head.
+            pixels: (M, 2) px.
+            triangle, weight: (H, W), (H, W, 3) what is seen at every pixel.
+            rest: the same head in the template at rest, whose causes and depth correction this view shares.
+        """
         self.reference = reference
+        self._at_points: Array | None = None
         self.vertices = reference.vertices()
         head = reference.head
         x, y = pixels.astype(int).T
         self._corner, self._weight = head.faces[triangle[y, x]], weight[y, x].astype(float)
-        self.points = self.interpolate(self.vertices)
+        self._triangle = triangle
+        self.points = self.sighted = self.interpolate(self.vertices)
         self.ray = self.points / self.points[:, 2:]
         self.centre = self.points.mean(0)
         self.px_per_m = reference.camera[0, 0] / self.centre[2]
@@ -130,9 +146,21 @@ class Surface:
         self.skin = part
         self.seen = np.zeros(len(self.vertices), bool)
         self.seen[np.unique(self._corner)] = True
+        if rest is not None:
+            self._carry(rest)
+            return
         self._units(image)
         self._detail(image, pixels)
         self._depth(image, pixels)
+
+    @property
+    def at_points(self) -> Array:
+        """(X, M, 3) m: motion of the points of every expression column at strength 1. Large, so only rest keeps it."""
+        return self.interpolate(self.basis) @ self._turn.T if self._at_points is None else self._at_points
+
+    def shown_by(self, other: Surface) -> NDArray[np.bool_]:
+        """(M,) which of the points another view of the same head shows too."""
+        return np.asarray(other.seen[self._corner].all(1))
 
     def interpolate(self, values: Floats) -> Array:
         """Values of the vertices (..., V, C) at the points (..., M, C)."""
@@ -198,8 +226,7 @@ class Surface:
                     groups.append(number + 1)
         self.basis = np.concatenate([self.basis, np.array(columns).reshape(-1, len(image), 3)])
         self.group = np.r_[self.group, np.array(groups, int)]
-        self.at_points = self.interpolate(self.basis)
-        self._scale_units()
+        self._scale_units(self.interpolate(self.basis))
 
     def _mouth_height(self, x: Floats) -> Array:
         return np.interp(x, self._mouth[:, 0], self._mouth[:, 1])
@@ -215,13 +242,14 @@ class Surface:
         self._in_mouth = (image[:, 0] > self._mouth_left - 2) & (image[:, 0] < self._mouth_right + 2)
         return np.asarray(image[:, 1] > self._mouth_height(image[:, 0]))
 
-    def _scale_units(self) -> None:
+    def _scale_units(self, at_points: Array) -> None:
         """Scale unit columns to 1 px of peak 3D motion on the visible face: a physical, not a statistical, prior."""
         units = self.group == 0
         size = np.linalg.norm(self.basis[units][:, self.seen & self.skin], axis=2) * self.px_per_m
         self.unit_scale = 1 / (np.percentile(size, 99.7, axis=1) + 1e-9)
         self.basis[units] *= self.unit_scale[:, None, None]
-        self.at_points[units] *= self.unit_scale[:, None, None]
+        at_points[units] *= self.unit_scale[:, None, None]
+        self._at_points = at_points
 
     def _depth(self, image: Array, pixels: Array) -> None:
         width = DEPTH_SIGMA * self.reference.scale
@@ -283,3 +311,53 @@ class Surface:
         for number, (left, right) in enumerate(self._pairs):
             mix[left, count + number] = mix[right, count + number] = scale[count + number]
         return mix
+
+    def depth_offset(self, depth: Array) -> Array:
+        """(V, 3) m, head space: the depth correction along the lines of sight of the template at rest."""
+        away = self.vertices / self.vertices[:, 2:] * (self.depth_vertex @ depth)[:, None]
+        return np.asarray(away @ self.reference.turn)
+
+    def _carry(self, rest: Surface) -> None:
+        """Every cause is the same vertex motion as at rest, and the depth correction acts along the lines of sight of rest."""
+        self.unit_names, self.group, self.unit_scale, self._pairs = (
+            rest.unit_names, rest.group, rest.unit_scale, rest._pairs,
+        )  # fmt: skip
+        self.basis, self.depth_vertex = rest.basis, rest.depth_vertex
+        self._turn = self.reference.turn @ rest.reference.turn.T
+        self._sight = rest.vertices / rest.vertices[:, 2:] @ self._turn.T
+        self.ray, self.depth_bump = self.interpolate(self._sight), self.interpolate(rest.depth_vertex)
+
+    def relaid(self, nominal: Array) -> Surface:
+        """A further view whose pixels show what stands at `nominal` (M, 2) px when the head is at rest in the reference pose."""
+        out = copy(self)
+        triangle = self._triangle_at(nominal)
+        out._corner = np.where(triangle[:, None] >= 0, self.reference.head.faces[triangle], self._corner)
+        out._weight = _barycentric(project(self.vertices, self.reference.camera)[out._corner], nominal)
+        out.points = out.interpolate(self.vertices)
+        out.centre = out.points.mean(0)
+        out.seen = np.zeros(len(self.vertices), bool)
+        out.seen[np.unique(out._corner)] = True
+        out.ray, out.depth_bump = out.interpolate(self._sight), out.interpolate(self.depth_vertex)
+        return out
+
+    def under(self, pixels: Array) -> Array:
+        """Points (K, 3) m exactly under any pixels (K, 2) px; beside the head, the depth of its centre."""
+        triangle, camera = self._triangle_at(pixels), self.reference.camera
+        corner = self.reference.head.faces[np.maximum(triangle, 0)]
+        weight = _barycentric(project(self.vertices, camera)[corner], pixels)
+        depth = np.where(triangle >= 0, (self.vertices[corner, 2] * weight).sum(1), self.centre[2])
+        return np.asarray(
+            np.c_[(pixels - camera[:2, 2]) / camera[[0, 1], [0, 1]], np.ones(len(pixels))] * depth[:, None]
+        )
+
+    def _triangle_at(self, pixels: Array) -> NDArray[np.int32]:
+        column, row = np.clip(np.round(pixels), 0, np.array(self._triangle.shape[::-1]) - 1).astype(int).T
+        return self._triangle[row, column]
+
+
+def _barycentric(corner: Array, at: Array) -> Array:
+    """Perspective-correct weights (M, 3) of the points `at` (M, 2) px in triangles (M, 3, x px y px depth), or beside them."""
+    edge = (corner[:, 1:, :2] - corner[:, :1, :2]).transpose(0, 2, 1)
+    part = np.linalg.solve(edge, (at - corner[:, 0, :2])[..., None])[..., 0]
+    near = np.c_[1 - part.sum(1), part] / corner[..., 2]
+    return np.asarray(near / near.sum(1, keepdims=True))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from microface.backend.identity import fit_head, form_offset
-from microface.backend.template import rest_candidates, rest_frames
+from microface.backend.rest import rest_candidates, rest_frames
 from microface.backend.types import HeadFit, Tracks
 from microface.models.head.model import HeadModel
 from microface.models.head.raster import project

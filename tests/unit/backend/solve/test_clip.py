@@ -2,12 +2,15 @@
 """Footage longer than a block."""
 
 import tempfile
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from microface.backend.anchor import at_rest
 from microface.backend.motion.footage import DenseMotion
 from microface.backend.motion.window import Window
 from microface.backend.solve.clip import BLOCK, OVERLAP, Solved, blocks, covered, fade, runs, solve_clip
+from microface.backend.spans import spans_of
 from microface.backend.template import Neutral
 from microface.backend.types import HeadFit
 
@@ -59,10 +62,16 @@ def footage(stage, play) -> tuple:
     return played, neutral, motion, fit, tracked
 
 
+def solve_alone(neutral: Neutral, motion: DenseMotion, fit: HeadFit, tracked: np.ndarray) -> Iterator:
+    """One template serves all frames."""
+    spans = spans_of(np.zeros(len(motion.residual), int), FPS)
+    return solve_clip([at_rest(neutral)], spans, [motion], fit, tracked, np.arange(len(tracked)), FPS)
+
+
 @pytest.fixture(scope="module")
 def solved(footage) -> Solved:
     _, neutral, motion, fit, tracked = footage
-    for share, result in solve_clip(neutral, motion, fit, tracked, np.arange(len(tracked)), FPS):  # noqa: B007
+    for share, result in solve_alone(neutral, motion, fit, tracked):  # noqa: B007
         pass
     assert share == 1
     return result
@@ -103,7 +112,7 @@ def test_frames_without_a_face_stay_unknown(footage, stage) -> None:
     residual[20:30] = np.nan
     residual[45:47] = 1e4  # something hides the face
     short = DenseMotion(0, residual, motion.coarse[slice(60)], motion.size, motion._file)
-    *_, (_, result) = solve_clip(neutral, short, fit, tracked, np.arange(len(tracked)), FPS)
+    *_, (_, result) = solve_alone(neutral, short, fit, tracked)
     lost = np.zeros(60, bool)
     lost[20:30] = True
     for values in (result.units, result.place, result.turn, result.pose_std, result.factor, result.detail):
