@@ -12,11 +12,12 @@ from microface.backend.video import frames, open_clip
 from microface.tests.bench.clips.clip import expression, make, perform, true_places
 from microface.tests.bench.clips.faces import ALWAYS, BEND, available, find_face
 from microface.tests.bench.clips.geometry import bent, generic
+from microface.tests.bench.clips.landmarks import EYES
 from microface.tests.bench.clips.lattice import read, splines
 from microface.tests.bench.clips.openings import eyes, mouth
 from microface.tests.bench.clips.performance import Performance
 from microface.tests.bench.clips.plan import Plan
-from microface.tests.bench.clips.script import PLACES, sway, write_script
+from microface.tests.bench.clips.script import PLACES, Script, Unit, sway, write_script
 from microface.tests.bench.clips.sculpture import find_landmarks
 from microface.tests.bench.clips.split import ALONE, BEHAVIOUR, FACES, SMOKE, plans
 
@@ -55,6 +56,18 @@ def test_the_expression_has_the_planned_size_and_more_than_one_course(performanc
     assert size[[0, -1]].max() < 1e-9
 
 
+def test_the_iris_stays_when_lids_move(built: None) -> None:
+    plan = replace(PLAN, face="head_a", drift_px=0, turn_deg=0)
+    lids = [Unit("AU5", k, (0, 0), (0, -1, 0), (0.06, 0.06), 0, 0.1, 0.2, 0.3) for k in (159, 386)]
+    performance = Performance(find_face(plan, NOWHERE), Script(tuple(lids), ()), plan)
+    first, apex = performance.picture(0), performance.picture(40)
+    for upper, lower in EYES:
+        x, y = np.round(performance.face.landmarks[[upper[4], lower[4]]].mean(0)).astype(int)
+        assert np.abs(apex - first)[y - 2 : y + 3, x - 6 : x + 7].max() < 1
+        x, y = np.round(performance.face.landmarks[upper[4]]).astype(int)
+        assert np.abs(apex - first)[y - 6 : y + 3, x - 6 : x + 7].max() > 20  # the lid has moved by 2 px
+
+
 def test_units_rise_at_different_times() -> None:
     ratios = []
     for seed in range(40):
@@ -85,7 +98,7 @@ def test_the_head_sways_from_rest_as_far_as_planned() -> None:
 def test_lids_and_lips_come_back_from_where_they_go(built: None) -> None:
     face = find_face(replace(PLAN, face="head_a"), NOWHERE)
     places = face.lattice.nodes[:, face.skin]
-    for part in (*eyes(face, 0.7, np.array([0.1, 0.03])), mouth(face, 8.0)):
+    for part in (*eyes(face, 0.7, np.array([0.1, 0.03]), np.zeros_like), mouth(face, 8.0)):
         near = places[:, part.near(places)]
         there = part.forth(near)
         assert near.shape[1] > 50

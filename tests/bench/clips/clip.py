@@ -119,6 +119,6 @@ def timing(vertices: Floats, performance: Performance) -> dict[str, Any]:
 def expression(performance: Performance) -> Floats:
     """(T, N, 2) px: what the units alone do to the skin."""
     face = performance.face
-    still = Performance(face, performance.script, replace(performance.plan, drift_px=0, turn_deg=0, speech_px=0))
-    moved = np.stack([face.project(still.surface(frame)) for frame in range(still.plan.frames)])
-    return (moved - face.lattice.nodes)[:, :, face.skin].transpose(0, 2, 1)
+    silent = Performance(face, performance.script, replace(performance.plan, speech_px=0))
+    moved = np.stack([silent.expression(frame) for frame in range(silent.plan.frames)])
+    return moved[:, :, face.skin].transpose(0, 2, 1)

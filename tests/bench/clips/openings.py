@@ -8,6 +8,7 @@ lid covers has no forth, and what the lips uncover comes from between them, stre
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -73,6 +74,7 @@ class Eye:
     opening: Opening
     closed: float  #: 0..1
     glance: Floats  #: (2,) px, along and across
+    slip: Callable[[Floats], Floats]  #: px by which an expression moves the skin at places (2, N); the eyeball stays
 
     def near(self, places: Floats) -> NDArray[np.bool_]:
         u, v = self.opening.local(places)
@@ -101,8 +103,9 @@ class Eye:
         share = 2 * below / (wide + np.sqrt(np.maximum(wide**2 - 4 * down * below, 0)))
         lid = np.where(below > 0, edge - height + height * share, v)
         eye = (v > edge + down) & (v < lower)
-        moved_u = u - self.glance[0] / self.opening.half * np.clip(1 - u**2, 0, None) ** 2
-        moved_v = np.clip(v - self.glance[1] * np.clip(1 - u**2, 0, None), edge, lower)
+        still_u, still_v = self.opening.local(places + self.slip(places))
+        moved_u = still_u - self.glance[0] / self.opening.half * np.clip(1 - u**2, 0, None) ** 2
+        moved_v = np.clip(still_v - self.glance[1] * np.clip(1 - u**2, 0, None), edge, lower)
         seen_u, seen_v = np.where(eye, moved_u, u), np.where(eye, moved_v, np.where(v <= edge + down, lid, v))
         return self.opening.picture(seen_u, seen_v), np.zeros_like(u)
 
@@ -139,12 +142,12 @@ class Mouth:
         return self.opening.picture(u, seen), np.where(within, dark, 0.0)
 
 
-def eyes(face: Face, closed: float, glance: Floats) -> list[Eye]:
+def eyes(face: Face, closed: float, glance: Floats, slip: Callable[[Floats], Floats]) -> list[Eye]:
     """Both, closed by so much, looking aside by (2,) eye widths."""
     found = []
     for upper, lower in EYES:
         opening = Opening(face.landmarks[list(upper)], face.landmarks[list(lower)])
-        found.append(Eye(opening, closed, 2 * opening.half * glance))
+        found.append(Eye(opening, closed, 2 * opening.half * glance, slip))
     return found
 
 

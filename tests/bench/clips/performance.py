@@ -34,12 +34,19 @@ class Performance:
 
     def surface(self, frame: int) -> Floats:
         """(3, h, w) camera space m: where every node is, but for lids and lips."""
-        local = self.face.surface + np.tensordot(self._courses[frame], self._bumps, 1)
+        local = self._moved(frame)
         centre = self.face.centre[:, None, None]
         shift, turn = self._sway
         pixel = self.face.centre[2] / self.face.camera[0, 0]
         moved = np.tensordot(Rotation.from_rotvec(turn[frame]).as_matrix(), local - centre, 1)
         return moved + centre + (shift[frame] * pixel)[:, None, None]
+
+    def expression(self, frame: int) -> Floats:
+        """(2, h, w) px by which the units alone move each node in the picture."""
+        return self.face.project(self._moved(frame)) - self.face.lattice.nodes
+
+    def _moved(self, frame: int) -> Floats:
+        return self.face.surface + np.tensordot(self._courses[frame], self._bumps, 1)
 
     def points(self, frame: int, places: Floats) -> Floats:
         """(3, N) camera space m: where the skin at places (2, N) px of the resting picture is."""
@@ -94,8 +101,9 @@ class Performance:
                 glance += gesture.course(now)[0] * np.array(gesture.glance)
         gap = self.plan.speech_px * self._speech[0][frame]
         moving: list[Eye | Mouth] = []
-        if closed or glance.any():
-            moving += eyes(self.face, closed, glance)
+        if closed or glance.any() or self._courses[frame].any():
+            skin = self.expression(frame)
+            moving += eyes(self.face, closed, glance, lambda places: self.face.lattice.at(skin, places))
         return [*moving, mouth(self.face, gap)] if gap else moving
 
     def relief(self, surface: Floats) -> Floats:
