@@ -103,13 +103,14 @@ def solve_clip(
     out = _empty(surface, spans[-1].stop)
     for piece in pieces:
         _note_hidden(out, piece)
-    # The view at rest finds the depth, if it serves any frame; the others use it.
-    depth = None if any(piece.span.anchor == 0 for piece in pieces) else out.depth
     done = 0
 
     def macro(piece: _Piece) -> Array:
         return macro_expression(surface, fit, tracked, rest, piece.motion.first + np.arange(*piece.block))
 
+    # The view at rest finds the depth, if it serves any frame. In a short span beside a large expression it would find nonsense.
+    disturbed = len(spans) > 1 and any(macro(piece).any() for piece in pieces)
+    depth = None if not disturbed and any(piece.span.anchor == 0 for piece in pieces) else out.depth
     for number, anchor in enumerate(anchors):
         own = [piece for piece in pieces if piece.span.anchor == number]
         if not own:
