@@ -59,7 +59,7 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     tracks = track(clip, settings, say)
     refuse_cuts(tracks, clip)
     say("head", 0)
-    fit = fit_head(head, tracks, clip.width, clip.height, settings.fov_deg)
+    fit = fit_head(head, tracks, clip.width, clip.height, settings.fov_deg, settings.neutral)
     say("neutral", 0)
     fit = smoothed(settled(fit))
     neutral, rest = find_neutral(head, clip, tracks, fit, settings, say)
@@ -67,7 +67,7 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     footage = frames(clip, int(tracks.frame[0]), int(tracks.frame[-1]) + 1)
     for share, motions in measure_footage(anchors, spans, footage, tracks, fit):  # noqa: B007
         say("motion", share)
-    for share, solved in solve_clip(anchors, spans, motions, fit, tracks.frame, rest, clip.fps):  # noqa: B007
+    for share, solved in solve_clip(anchors, spans, motions, fit, tracks.frame, clip.fps):  # noqa: B007
         say("solving", share)
     say("events", 0)
     return assemble(clip, tracks, fit, anchors, rest, solved, settings)

@@ -87,7 +87,6 @@ def solve_clip(
     motions: Sequence[DenseMotion],
     fit: HeadFit,
     tracked: NDArray[np.int64],
-    rest: NDArray[np.int64],
     fps: float,
 ) -> Iterator[tuple[float, Solved]]:
     """Solve all frames. Yields (fraction done, the result so far) after each block.
@@ -95,7 +94,7 @@ def solve_clip(
     Args:
         anchors: the templates, that of rest first: the result is in the units of its surface.
         spans, motions: rows of the shot each measures, and their motion.
-        fit: coarse poses and expressions of the frames `tracked` (N,), of which those at `rest` (K,) are neutral.
+        fit: coarse poses and expressions of the frames `tracked` (N,).
         fps: frames per second.
     """
     surface = anchors[0].neutral.surface
@@ -106,7 +105,7 @@ def solve_clip(
     done = 0
 
     def macro(piece: _Piece) -> Array:
-        return macro_expression(surface, fit, tracked, rest, piece.motion.first + np.arange(*piece.block))
+        return macro_expression(surface, fit, tracked, piece.motion.first + np.arange(*piece.block))
 
     # The view at rest finds the depth, if it serves any frame. In a short span beside a large expression it would find nonsense.
     disturbed = len(spans) > 1 and any(macro(piece).any() for piece in pieces)

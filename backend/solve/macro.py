@@ -23,9 +23,7 @@ LEAST = 0.2  #: of full strength: less than this is left to the dense motion
 JAW_UNITS = {"jaw_pitch": ("jawOpen",), "jaw_yaw": ("jawLeft", "jawRight")}
 
 
-def macro_expression(
-    surface: Surface, fit: HeadFit, tracked: NDArray[np.int64], rest: NDArray[np.int64], frames: NDArray[np.int64]
-) -> Array:
+def macro_expression(surface: Surface, fit: HeadFit, tracked: NDArray[np.int64], frames: NDArray[np.int64]) -> Array:
     """Strength (T, X) px of every column of the solve for the frames (T,); nothing for detail.
 
     Args:

@@ -136,7 +136,7 @@ def reconstructed(scene: Scene, played: Played, *, further: bool) -> Reconstruct
     for share, motions in measure_footage(anchors, spans, frames(clip), tracks, fit):  # noqa: B007
         pass
     assert share == 1
-    *_, (done, solved) = solve_clip(anchors, spans, motions, fit, tracks.frame, rest, FPS)
+    *_, (done, solved) = solve_clip(anchors, spans, motions, fit, tracks.frame, FPS)
     assert done == 1
     return Reconstructed(anchors, spans, solved, perform(neutral.surface, solved))
 

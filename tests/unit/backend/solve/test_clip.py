@@ -65,7 +65,7 @@ def footage(stage, play) -> tuple:
 def solve_alone(neutral: Neutral, motion: DenseMotion, fit: HeadFit, tracked: np.ndarray) -> Iterator:
     """One template serves all frames."""
     spans = spans_of(np.zeros(len(motion.residual), int), FPS)
-    return solve_clip([at_rest(neutral)], spans, [motion], fit, tracked, np.arange(len(tracked)), FPS)
+    return solve_clip([at_rest(neutral)], spans, [motion], fit, tracked, FPS)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from microface.backend.solve.temporal import BANDWIDTH_HZ, smooth_covariance, ti
 from microface.backend.types import HeadFit
 
 TRACKED = np.arange(0, 120, 2)
-REST = np.arange(8)
 
 
 def large(stage, unit: str, size: float, jitter: float) -> np.ndarray:
@@ -23,7 +22,7 @@ def large(stage, unit: str, size: float, jitter: float) -> np.ndarray:
     fit = HeadFit(
         stage.surface.reference.shape, np.zeros(0), np.eye(3), none, none, np.zeros_like(expression), 0.0, expression
     )
-    return macro_expression(stage.surface, fit, TRACKED, REST, np.arange(120))
+    return macro_expression(stage.surface, fit, TRACKED, np.arange(120))
 
 
 def test_what_is_small_or_jitter_is_exactly_nothing(stage) -> None:
@@ -51,7 +50,7 @@ def test_what_comes_with_a_large_expression_is_believed(stage) -> None:
     change[30:, names.index("mouthSmileLeft")] = 0.8
     none = np.zeros((len(TRACKED), 3))
     fit = HeadFit(surface.reference.shape, np.zeros(0), np.eye(3), none, none, np.zeros_like(change), 0.0, change)
-    found = macro_expression(surface, fit, TRACKED, REST, np.arange(120)) @ surface.unit_mixing().T
+    found = macro_expression(surface, fit, TRACKED, np.arange(120)) @ surface.unit_mixing().T
     assert np.abs(found[:40]).max() == 0
     assert found[80:, surface.unit_names.index("cheekSquintLeft")] == pytest.approx(0.15, abs=1e-6)
     assert np.abs(found[:, surface.unit_names.index("browDownLeft")]).max() == 0
