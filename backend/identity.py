@@ -80,6 +80,7 @@ def fit_head(
     height: int,
     fov_deg: float | None = None,
     neutral: tuple[int, int] | None = None,
+    hidden: NDArray[np.bool_] | None = None,
 ) -> HeadFit:
     """Fit identity, camera and poses to the landmarks.
 
@@ -89,10 +90,12 @@ def fit_head(
         width, height: of the picture, px.
         fov_deg: horizontal field of view; None lets the perspective of the face decide, with a prior.
         neutral: frames [A, B) the user says are at rest.
+        hidden: (N,) tracked frames in which something hides the face: they tell nothing about whose it is.
     """
     points = landmark_points(head)
     found = np.flatnonzero(np.isfinite(tracks.landmarks[:, 0, 0]))
-    chosen = _spread(tracks, found)
+    clear = found if hidden is None or hidden[found].all() else found[~hidden[found]]
+    chosen = _spread(tracks, clear)
     seen = tracks.landmarks[:, points.index].astype(float)
     sigma = LANDMARK_SHARE * float(np.median(np.ptp(seen[found, :, 0], axis=1)))
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
@@ -112,7 +115,7 @@ def fit_head(
     rms = float(np.sqrt(np.mean(np.square(residual)) * 2))
     pose, translation, expression = _parameters(points, joint, found, frames, len(seen))
     fit = HeadFit(shape, error, camera, pose, translation, expression, rms, np.full_like(expression, np.nan))
-    rest = np.searchsorted(found, rest_candidates(tracks, settled(fit), neutral))
+    rest = np.searchsorted(found, rest_candidates(tracks, settled(fit, hidden), neutral))
     at_rest = _person_at_rest(points, person, [frames[k] for k in rest], seen[found[rest]], focal, centre)
     changed = [
         _fit_change(points, at_rest, seen[n], focal, centre, sigma, frame)
@@ -248,11 +251,15 @@ def _not_below(a: Array, g: Array, expression: Array) -> Array:
         step[6:][below] = -expression[below]
 
 
-def settled(fit: HeadFit) -> HeadFit:
-    """The fit without the frames beside a lost face: what hides a face spoils its landmarks before the tracker lets go."""
+def settled(fit: HeadFit, hidden: NDArray[np.bool_] | None = None) -> HeadFit:
+    """The fit without what cannot be believed.
+
+    That is the frames (N,) in which something hides the face, and those beside a lost face: what hides a face spoils its
+    landmarks before the tracker lets go.
+    """
     seen = np.isfinite(fit.pose[:, 0])
     lost = np.flatnonzero(~seen)
-    near = np.zeros(len(seen), bool)
+    near = np.zeros(len(seen), bool) if hidden is None else hidden.copy()
     for k in range(-BESIDE, BESIDE + 1):
         near[np.clip(lost + k, 0, len(seen) - 1)] = True
     if not (seen & ~near).any():

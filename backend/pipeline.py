@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..models.head.model import HeadModel
 from .anchor import Anchor
 from .chain import chain_anchors
+from .cover import covered
 from .errors import MicrofaceError
 from .heads import load_head
 from .identity import fit_head, form_offset, settled
@@ -59,9 +60,10 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     tracks = track(clip, settings, say)
     refuse_cuts(tracks, clip)
     say("head", 0)
-    fit = fit_head(head, tracks, clip.width, clip.height, settings.fov_deg, settings.neutral)
+    hidden = covered(clip, tracks, head, say) & ~_within(settings.neutral, tracks.frame)
+    fit = fit_head(head, tracks, clip.width, clip.height, settings.fov_deg, settings.neutral, hidden)
     say("neutral", 0)
-    fit = smoothed(settled(fit))
+    fit = smoothed(settled(fit, hidden))
     neutral, rest = find_neutral(head, clip, tracks, fit, settings, say)
     anchors, spans = find_anchors(clip, tracks, fit, neutral, rest)
     footage = frames(clip, int(tracks.frame[0]), int(tracks.frame[-1]) + 1)
@@ -101,6 +103,11 @@ def refuse_cuts(tracks: Tracks, clip: Clip) -> None:
         f"{clip.path.name} cuts to another shot of a face at frame {cut} ({clip.time_s[cut]:.2f} s).",
         f"Reconstruct one shot at a time; the longest with a face is --range {begins[best]}:{ends[best]}.",
     )
+
+
+def _within(span: tuple[int, int] | None, frames: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(N,) which frames lie in a span [A, B)."""
+    return np.zeros(len(frames), bool) if span is None else (frames >= span[0]) & (frames < span[1])
 
 
 def find_neutral(

@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 BLOCK = 256  #: frames solved together
 OVERLAP = 64  #: frames two blocks share
 OCCLUDED_AT = 0.42  #: share of the template's texture not shown: something hides the face (a broad smile: 0.35)
-EDGE_AT = 0.08  #: the same, beside a frame that is hidden or shows no face: what hides the face comes and goes
+EDGE_AT = 0.08  #: the same, beside a frame that is hidden or shows no face, and where the pose is doubted: a hand comes and goes
 EDGE_FRAMES = 3  #: and takes so many frames for it; a smile before a cut goes on for longer
 SHORTEST = 3  #: a run of frames shorter than this is bridged, not solved
 
@@ -98,8 +98,9 @@ def solve_clip(
         fps: frames per second.
     """
     surface = anchors[0].neutral.surface
-    pieces = [piece for pair in zip(spans, motions, strict=True) for piece in _pieces(*pair, anchors)]
     out = _empty(surface, spans[-1].stop)
+    doubted = _doubted(fit, tracked, spans[-1].stop)
+    pieces = [piece for pair in zip(spans, motions, strict=True) for piece in _pieces(*pair, anchors, doubted)]
     for piece in pieces:
         _note_hidden(out, piece)
     done = 0
@@ -146,8 +147,15 @@ class _Piece(NamedTuple):
         return slice(self.span.start + self.block[0], self.span.start + self.block[1])
 
 
-def _pieces(span: Span, motion: DenseMotion, anchors: Sequence[Anchor]) -> list[_Piece]:
-    hidden = covered(motion.residual / anchors[span.anchor].neutral.texture)
+def _doubted(fit: HeadFit, tracked: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """Rows (count,) of the shot whose nearest tracked frame has a pose that is not believed: what hides the face was seen there."""
+    middle = (tracked[1:] + tracked[:-1]) / 2
+    return ~np.isfinite(fit.pose[np.searchsorted(middle, tracked[0] + np.arange(count)), 0])
+
+
+def _pieces(span: Span, motion: DenseMotion, anchors: Sequence[Anchor], doubted: NDArray[np.bool_]) -> list[_Piece]:
+    missing = motion.residual / anchors[span.anchor].neutral.texture
+    hidden = covered(missing) | (doubted[span.start : span.stop] & (missing > EDGE_AT))
     return [
         _Piece(span, motion, hidden, block, run) for run in runs(np.isfinite(motion.residual)) for block in blocks(*run)
     ]

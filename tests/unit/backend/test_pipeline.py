@@ -207,6 +207,29 @@ def test_a_face_lost_half_way_is_kept_and_the_gap_marked(
     assert not any(take.time_s[14] < event.apex_s < take.time_s[30] for event in take.events)
 
 
+def with_hand(picture: np.ndarray, corner: np.ndarray) -> np.ndarray:
+    """Four fingers of the colour of the skin, one above the other, over the mouth."""
+    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]] - np.add(corner[::-1], [0, -22])[:, None, None]
+    finger = np.where(np.abs(y) < 36, 0.75 + 0.3 * np.abs(np.sin(np.pi * (y + 36) / 18)), 0) * (np.abs(x) < 44)
+    skin = picture[int(corner[1]) - 40, int(corner[0])].astype(float)
+    return np.where(finger[..., None] > 0, finger[..., None] * skin, picture)
+
+
+def test_a_hand_before_the_mouth_is_no_rest(large: np.ndarray, corner: np.ndarray, tmp_path: Path) -> None:
+    """It stays for a third of the clip, calmer than the face without it; in the template it would measure itself."""
+    noise, pictures = np.random.default_rng(0), []
+    for k in range(45):
+        hand = 15 <= k < 30
+        calm = moved(large, shift_of(k), corner, 0.0 if hand else size_of((k + 5) % 15 + 13))
+        shown = with_hand(calm, corner + shift_of(k)) if hand else calm
+        pictures.append(np.clip(shown + noise.normal(0, 1.5, large.shape), 0, 255).astype(np.uint8))
+    take = take_of(clip_of(tmp_path / "hand.mp4", pictures))
+    assert not set(take.template_frames.tolist()) & set(range(15, 30))
+    assert (take.valid[15:30] == OCCLUDED).all()
+    assert (take.valid[:12] == MEASURED).all()
+    assert (take.valid[33:] == MEASURED).all()
+
+
 def test_a_cut_between_two_faces_names_the_range_to_take(large: np.ndarray, tmp_path: Path) -> None:
     other = np.ascontiguousarray(255 - large[:, ::-1] // 2)
     other[60:300, 120:360] = cv2.resize(large, (240, 240), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tracked frames in which something hides a part of the face: a hand that stays is as calm as a face at rest.
+
+Every frame's face is laid flat by its landmarks. Skin that looks alike in most of the clip and in one frame does not is hidden
+there. Expressions come out of it: the landmarks take their motion along, and folds and teeth are small beside a hand.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
+from scipy.sparse import csr_matrix
+from scipy.spatial import Delaunay
+
+from ..models.head.model import HeadModel
+from .motion.window import Window, window_around
+from .types import Clip, Floats, Ints, Progress, Tracks
+from .video import frames
+
+Array = NDArray[np.float64]
+Pictures = NDArray[np.float32]
+
+SIDE = 32  #: px of the flat face, across and along
+AROUND = 2.0  #: px of the flat face: what is compared at a time
+COMPARED = 48  #: frames that say how the face mostly looks
+ALIKE = 0.6  #: correlation above which a part of the face looks alike in most of the clip
+UNLIKE = 0.35  #: correlation with most of the clip below which it is hidden
+HIDDEN = 0.1  #: share of the parts that look alike; a hand over half the mouth hides 0.15, a laugh 0.07
+BESIDE = 3  #: tracked frames before and after: the hand is on its way
+EDGE_ON = 0.4  #: of the usual area in the picture: what a turn shows edge-on is not judged
+FAINT = 1e-3  #: of the usual contrast, squared: noise
+
+
+def covered(clip: Clip, tracks: Tracks, head: HeadModel, progress: Progress) -> NDArray[np.bool_]:
+    """(N,) whether something hides the face in each tracked frame; False without a face.
+
+    Args:
+        clip, tracks: of the shot.
+        head: lays its landmarks flat.
+        progress: called with the stage "head" and the share done.
+    """
+    found = np.flatnonzero(np.isfinite(tracks.landmarks[:, 0, 0]))
+    face = FlatFace(head)
+    pictures, seen = _flat_pictures(clip, tracks, found, face, progress)
+    out = np.zeros(len(tracks.frame), bool)
+    out[found] = hidden_share(pictures, seen, face.inside) > HIDDEN
+    return np.asarray(binary_dilation(out, iterations=BESIDE))
+
+
+class FlatFace:
+    """The face seen from the front, SIDE x SIDE px, over the triangles between its landmarks."""
+
+    def __init__(self, head: HeadModel) -> None:
+        known = head.landmark_index < 468
+        self.index = head.landmark_index[known]
+        corner = head.landmark_points(head.template)[known, :2] * [1, -1]
+        corner = (corner - corner.min(0)) / np.ptp(corner, axis=0) * SIDE - 0.5
+        mesh, pixel = Delaunay(corner), np.indices((SIDE, SIDE))[::-1].reshape(2, -1).T.astype(float)
+        triangle = mesh.find_simplex(pixel)
+        affine = mesh.transform[triangle]
+        weight = np.einsum("nij,nj->ni", affine[:, :2], pixel - affine[:, 2])
+        weight = np.c_[weight, 1 - weight.sum(1)]
+        row = np.repeat(np.arange(SIDE**2), 3)
+        self._carry = csr_matrix((weight.ravel(), (row, mesh.simplices[triangle].ravel())), (SIDE**2, len(corner)))
+        self.inside = np.asarray(cv2.erode((triangle >= 0).reshape(SIDE, SIDE).astype(np.uint8), np.ones((3, 3))) > 0)
+
+    def of(self, picture: Pictures, landmarks: Floats) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """A picture (H, W) laid flat by its landmarks (478, 2) px, and where it shows the face not edge-on."""
+        at = np.asarray(landmarks, float)[self.index]
+        place = np.asarray(self._carry @ at, np.float32).reshape(SIDE, SIDE, 2)
+        blur = max(0.7 * float(np.ptp(at[:, 0])) / SIDE, 0.3)
+        smooth = cv2.GaussianBlur(picture, (0, 0), blur)
+        flat = cv2.remap(smooth, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        down, across = (cv2.Sobel(place, cv2.CV_32F, a, 1 - a) for a in (0, 1))
+        area = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
+        return np.clip(np.round(flat), 0, 255).astype(np.uint8), area > EDGE_ON * np.median(area[self.inside])
+
+
+def _flat_pictures(
+    clip: Clip, tracks: Tracks, found: Ints, face: FlatFace, progress: Progress
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """(n, SIDE, SIDE) of the tracked frames `found` (indices into `tracks`), and where they show the face."""
+    window: Window = window_around(tracks.landmarks, clip.width, clip.height)
+    place = {int(tracks.frame[k]): n for n, k in enumerate(found)}
+    out, seen = np.zeros((len(found), SIDE, SIDE), np.uint8), np.zeros((len(found), SIDE, SIDE), np.bool_)
+    for frame in frames(clip, int(tracks.frame[found[0]]), int(tracks.frame[found[-1]]) + 1):
+        if frame.index in place:
+            n = place[frame.index]
+            out[n], seen[n] = face.of(window.cut(frame.luma), window.to_work(tracks.landmarks[found[n], :, :2]))
+            progress("head", n / len(found))
+    return out, seen
+
+
+def hidden_share(pictures: NDArray[np.uint8], seen: NDArray[np.bool_], inside: NDArray[np.bool_]) -> Array:
+    """(n,) share of the flat face that looks alike in most of n pictures, but not in this one.
+
+    Args:
+        pictures, seen: (n, SIDE, SIDE) and where they show the face.
+        inside: (SIDE, SIDE) where there is a face at all.
+    """
+    within = inside.astype(np.float32)
+    near = np.maximum(_blurred(within), 1e-3)
+
+    def local(values: Pictures) -> Pictures:
+        return np.asarray(_blurred(values * within) / near, np.float32)
+
+    def contrast(picture: NDArray[np.uint8]) -> tuple[Pictures, Pictures]:
+        values = picture.astype(np.float32)
+        values = values - local(values)
+        values /= max(float(np.sqrt((values[inside] ** 2).mean())), 1e-3)
+        return values, local(values**2)
+
+    chosen = np.unique(np.linspace(0, len(pictures) - 1, min(COMPARED, len(pictures))).round().astype(int))
+    others, powers = (np.stack(each) for each in zip(*(contrast(pictures[k]) for k in chosen), strict=True))
+    alike = np.empty((len(pictures), int(inside.sum())), np.float32)
+    for n, picture in enumerate(pictures):
+        values, power = contrast(picture)
+        shared = np.stack([local(values * other) for other in others])
+        alike[n] = np.median(shared / np.sqrt(power * powers + FAINT), axis=0)[inside]
+    mostly = np.median(alike, axis=0) > ALIKE
+    unlike = (alike < UNLIKE) & seen[:, inside]
+    return np.asarray(unlike[:, mostly].sum(1) / max(int(mostly.sum()), 1), float)
+
+
+def _blurred(values: Pictures) -> Pictures:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), AROUND), np.float32)
