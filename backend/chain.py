@@ -12,11 +12,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
+from ..models.head.raster import project
 from .album import Album
 from .anchor import Anchor, at_rest
 from .errors import MicrofaceError
@@ -40,7 +41,6 @@ AVERAGED = 40  #: tracked frames looked at for a template
 CLEAR = 0.05  #: share of the texture that a frame of a template may show less of than the clearest
 LINKED = 24  #: frames fitted against two templates
 AS_GOOD = np.radians(3)  #: beyond the nearest frame half way
-POSE_POINTS = 2000
 COMMON = 0.3  #: share of a template's pixels that the one before must see too
 LAYINGS = 3  #: corrections of what lies under a template's pixels
 SMOOTH = 1.0  #: bending prior of `Anchor.own`
@@ -167,15 +167,24 @@ def _reference(rest: Reference, pose: Array, translation: Array) -> Reference:
 
 
 def _pose(parent: Anchor, shot: Shot) -> tuple[Array, Array]:
-    """Pose and translation of the head in the first frame, by what the parent's template measures in it."""
+    """Pose and translation of the head in the first frame, by what the parent's template measures in it.
+
+    A pixel counts by what its gradient shows: elsewhere the motion is the bending prior's guess, which is biased on a turned head.
+    """
     surface, field = parent.neutral.surface, parent.neutral.field
-    coarse = parent.coarse(shot.poses)[:1]
+    coarse, template, camera = parent.coarse(shot.poses)[:1], field.template, surface.reference.camera
     motion, _ = parent.neutral.measure(shot.pictures[:1], shot.landmarks[:1], coarse)
-    camera, step = surface.reference.camera, max(1, len(surface.points) // POSE_POINTS)
-    at = coarse.views(surface.sighted, camera).apply(field.displacement(motion))[0]
-    start, shift = Rotation.from_matrix(coarse.turn[0]).as_rotvec(), coarse.shift[0].copy()
-    turn, shift = cv2.solvePnPRefineLM(surface.points[::step], at[::step], camera, np.zeros(4), start, shift)
-    moved = RigidMotion(Rotation.from_rotvec(np.ravel(turn)).as_matrix()[None], np.reshape(shift, (1, 3)))
+    views = coarse.views(surface.sighted, camera)
+    at, slope = views.apply(field.displacement(motion))[0], template.gradient @ np.linalg.inv(views.affine[0])
+
+    def unexplained(pose: Array) -> Array:
+        """(M,) luma."""
+        moved = surface.points @ Rotation.from_rotvec(pose[:3]).as_matrix().T + pose[3:]
+        return np.asarray(np.sqrt(template.weight) * (slope * (at - project(moved, camera)[:, :2])).sum(1))
+
+    start = np.r_[Rotation.from_matrix(coarse.turn[0]).as_rotvec(), coarse.shift[0]]
+    found = least_squares(unexplained, start, loss="soft_l1", f_scale=np.sqrt(parent.neutral.residual_variance)).x
+    moved = RigidMotion(Rotation.from_rotvec(found[:3]).as_matrix()[None], found[None, 3:])
     return carried(moved, surface.reference.pose, surface.reference.translation, _joint(surface.reference))
 
 

@@ -44,7 +44,7 @@ class Sight:
         """The fit against a high-passed picture (blurred further by `blur` px) and its surface points (M, 3)."""
         if blur > 0:
             picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), dtype=np.float32)
-        points, density = choose_pixels(self.mask, picture, count)
+        points, density = choose_pixels(self.mask, count)
         x, y = points.astype(int).T
         value = picture[y, x].astype(float)
         slope = np.stack([cv2.Scharr(picture, cv2.CV_32F, a, 1 - a)[y, x] / 32 for a in (1, 0)], 1).astype(float)

@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 Picture = NDArray[np.float32]
 
 AVERAGED = 24  #: of these, frames that make the template
-PIXELS = 12000  #: used for the fine fit, of some 45000 of a 240 px face
+PIXELS = 14000  #: used for the fine fit, of some 50000 of a 240 px face
 COARSE_PIXELS = 5000
 COARSE_BLUR = 2.5  #: px at 240: brings a start that is a few pixels off into reach
 LEAST_NOISE = 0.3  #: luma: 8 bit rounding alone

@@ -56,10 +56,10 @@ def _rising(line: NDArray[np.float64]) -> NDArray[np.float64]:
     return line
 
 
-def choose_pixels(
-    mask: NDArray[np.bool_], picture: NDArray[np.float32], count: int
-) -> tuple[NDArray[np.float64], float]:
-    """The `count` pixels of the mask with the most texture, still spread over the face.
+def choose_pixels(mask: NDArray[np.bool_], count: int) -> tuple[NDArray[np.float64], float]:
+    """`count` pixels spread evenly over the mask.
+
+    Not those with the most texture: brows, lids and lips have it, and smooth skin is what stays still and holds the head.
 
     Returns:
         points (M, 2) x, y px, and the share of the mask they make up.
@@ -67,7 +67,5 @@ def choose_pixels(
     y, x = np.nonzero(mask)
     if len(y) <= count:
         return np.stack([x, y], 1).astype(float), 1.0
-    slope = np.hypot(cv2.Scharr(picture, 5, 1, 0), cv2.Scharr(picture, 5, 0, 1))[y, x]
-    order = np.argsort(-slope * np.random.default_rng(0).uniform(0.5, 1, len(slope)))
-    keep = np.sort(order[:count])
+    keep = np.sort(np.random.default_rng(0).permutation(len(y))[:count])
     return np.stack([x[keep], y[keep]], 1).astype(float), count / len(y)

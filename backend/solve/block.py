@@ -145,8 +145,8 @@ def _result(columns: Columns, block: Block, state: State) -> BlockResult:
     surface, basis = columns.surface, state.basis
     mix = surface.unit_mixing()
     detail = surface.group > 0
-    share = [(basis.modes[basis.level == k] ** 2).sum(0) for k in range(len(state.covariance))]
-    quiet = (basis.modes[basis.level < 0] ** 2).sum(0)
+    share = [(basis.back[basis.level == k] ** 2).sum(0) for k in range(len(state.covariance))]
+    quiet = (basis.back[basis.level < 0] ** 2).sum(0)
     frames, count = len(state.pose), len(mix)
     covariance = np.zeros((frames, count, count))
     pose_variance = quiet[:, None] * np.diag(state.quiet_covariance)

@@ -2,9 +2,9 @@
 """One linear-Gaussian model of a whole block of frames, its hyperparameters by evidence.
 
     evidence_t = N (pose_t, pose_t x depth, expression_t) + noise,   noise ~ N(0, sigma^2 N)
-    expression_e. ~ N(0, v_e K)   v_e: one variance a unit (few units at once, each pulling its own way)
+    expression_e. ~ N(0, v_e K)   v_e: one variance a unit or bump (few at once, each pulling its own way)
                                   K: temporal covariance, partly learned
-    depth ~ N(0, (12 mm)^2)        pose: no prior
+    depth ~ N(0, (8 mm)^2)         pose: no prior
 
 The pose columns over the corrected depth are bilinear: depth is found by variable projection, all else marginalised.
 The constants were chosen on the few development clips (BENCHMARKS.md says what that means for the figures).
@@ -23,11 +23,11 @@ from .temporal import TimeBasis, smooth_covariance, time_basis
 
 Array = NDArray[np.float64]
 
-START_PX = 0.1  #: a unit begins small, the evidence lets it grow
+START_PX = 0.3  #: a unit begins small, the evidence lets it grow
 DETAIL_PX = 0.05
 MODEL_ERROR = 20.0  #: variance the picture's noise is multiplied by: codec, relighting, misfit
 LEARNED_AGAINST = 2.0  #: weight of the smooth temporal covariance against the learned one
-DEPTH_PRIOR_M = 0.012
+DEPTH_PRIOR_M = 0.008
 FEWEST_QUIET = 8  #: quiet modes that say something about the noise
 PARALLAX_MODES = 24  #: temporal modes with the most head motion, which fix the depth
 POSE = slice(0, 6)
@@ -78,7 +78,7 @@ class State:
 def start(layout: Layout, group: NDArray[np.int64], frames: int, fps: float, noise: float) -> State:
     """A block at rest. `group` (X,): 0 for units, 1.. for the scales of detail."""
     variance = np.where(group == 0, START_PX**2, DETAIL_PX**2)
-    basis = time_basis(smooth_covariance(frames, fps))
+    basis = time_basis(smooth_covariance(frames, fps), fps)
     still = np.zeros((frames, 6)), np.zeros(layout.depths), np.zeros((frames, layout.expressions))
     return State(*still, variance.astype(float), noise, basis)
 
@@ -119,6 +119,7 @@ class Posterior:
             floor: variance of the evidence by the picture's own residual, used where the block has no quiet modes.
         """
         self.layout, self.normal, self.prior, self.floor = layout, normal, prior, floor
+        self.fps = fps
         self.units = int((prior.group == 0).sum())  # these teach the temporal covariance
         self.misfit = 0.0  #: variance of the evidence that the model leaves unexplained, known after a linearisation
         self.smooth = smooth_covariance(len(prior.coarse), fps)
@@ -134,13 +135,13 @@ class Posterior:
         x, state = self._expect(state, reduced, right)
         if learn_depth:
             state.depth = self._depth(state, reduced, coupling, right, evidence, x)
-        inverse_time = x @ state.basis.modes
+        inverse_time = x @ state.basis.back
         state.pose = np.clip(inverse_time[POSE].T, -self.prior.pose_limit, self.prior.pose_limit)
         state.expression = np.maximum(
             self.prior.macro + np.clip(inverse_time[6:].T, -self.prior.limit, self.prior.limit), self.prior.lowest
         )
         if learn_time:
-            state.basis = time_basis(self._temporal(state))
+            state.basis = time_basis(self._temporal(state), self.fps)
         return state
 
     def _reduce(self, state: State, evidence: Array) -> tuple[Array, Array, Array]:
@@ -192,11 +193,15 @@ class Posterior:
         return np.where((self.prior.group == 0) & self.prior.macro.any(), np.minimum(2 * share, 1.0), 1.0)
 
     def _variances(self, mean_square: Array) -> Array:
-        """One variance a unit, one a scale of detail."""
+        """One variance a unit, one a bump of detail, its two directions alike.
+
+        Most of a face is still at any time. Only because still bumps go to nothing does still skin hold the head: with one
+        variance for all of them, half of a raised brow counts as a nod.
+        """
         variance = np.clip(self.prior.trust * mean_square, 1e-7, (self.prior.limit / 3) ** 2)
-        for number in range(1, int(self.prior.group.max(initial=0)) + 1):
-            members = self.prior.group == number
-            variance[members] = max(float(mean_square[members].mean()), 1e-8)
+        detail = self.prior.group > 0
+        both = mean_square[detail].reshape(-1, 2).mean(1)
+        variance[detail] = np.maximum(np.repeat(both, 2), 1e-8)
         return variance
 
     def _noise(self, reduced: Array, quiet: Array) -> float:

@@ -22,13 +22,13 @@ from ..types import FLIP, Floats
 
 Array = NDArray[np.float64]
 
-STEEPEST = 0.5  #: cosine of surface normal and line of sight below which a pixel is not used
+STEEPEST = 0.3  #: cosine of surface normal and line of sight below which a pixel is not used
 MINOR_TRUST = 0.3
 SHUT = 0.05  #: of UNIT_LIMIT: backwards turn of the jaw
 UNIT_LIMIT = 0.35  #: of full strength: the landmarks would have seen more
 DETAIL_LIMIT = 3.0  #: px at 240: what no unit explains is small
 JAW_LIMIT = 0.5  #: rad of jaw opening that counts as its full strength
-DETAIL_SIGMA = (45.0, 22.0, 15.0)  #: px at a face width of 240 px
+DETAIL_SIGMA = (22.0, 15.0)  #: px at a face width of 240 px; wider bumps imitate the parallax of a turning head
 DEPTH_SIGMA = 30.0  #: px at 240
 
 

@@ -223,7 +223,7 @@ def test_nothing_jumps_where_the_template_changes(scene: Scene, anchored: Recons
 
 def test_a_head_that_comes_back_is_where_it_was(scene: Scene, anchored: Reconstructed) -> None:
     back = image_error(scene, anchored.acted)[73:]
-    assert rms(back.mean(0)) < 0.02
+    assert rms(back.mean(0)) < 0.03
     assert turn_error(scene, anchored.acted)[73:].max() < 0.15
 
 

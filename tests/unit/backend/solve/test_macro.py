@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from microface.backend.solve.macro import macro_expression
 from microface.backend.solve.surface import JAW_LIMIT
-from microface.backend.solve.temporal import BANDWIDTH_HZ, smooth_covariance, time_basis
+from microface.backend.solve.temporal import BANDWIDTH_HZ, SLOW_POWER, error_spectrum, smooth_covariance, time_basis
 from microface.backend.types import HeadFit
+from scipy.fft import dct
 
 TRACKED = np.arange(0, 120, 2)
 
@@ -76,11 +77,26 @@ def test_an_open_mouth_is_the_jaws_turn(stage) -> None:
 
 def test_the_temporal_covariance_is_that_of_band_limited_motion() -> None:
     fps, frames = 200.0, 128
-    basis = time_basis(smooth_covariance(frames, fps))
-    assert np.allclose(basis.modes @ basis.modes.T, np.eye(frames), atol=1e-9)
+    basis = time_basis(smooth_covariance(frames, fps), fps)
     frequency = np.arange(frames) * fps / (2 * frames)
-    assert np.allclose(basis.variance, 1 / (1 + (frequency / BANDWIDTH_HZ) ** 4), rtol=1e-3, atol=1e-5)
+    expected = 1 / (1 + (frequency / BANDWIDTH_HZ) ** 4) / error_spectrum(frames, fps)
+    assert np.allclose(basis.variance, np.sort(expected)[::-1], rtol=1e-3, atol=1e-5)
     live = basis.level >= 0
     assert (basis.variance[live] > 0.02).all()
     assert (basis.variance[~live] <= 0.02).all()
     assert np.abs(np.log(basis.level_variance[basis.level[live]] / basis.variance[live])).max() < 0.5
+
+
+def test_the_modes_read_off_and_give_back_a_course_and_their_errors_are_independent() -> None:
+    fps, frames = 100.0, 96
+    rng = np.random.default_rng(0)
+    event = np.exp(-(((np.arange(frames) - 40) / 9) ** 2))
+    basis = time_basis(smooth_covariance(frames, fps) + 30 * np.outer(event, event), fps)
+    course = rng.normal(size=(5, frames))
+    assert np.allclose(course @ basis.modes.T @ basis.back, course)
+    spectrum = error_spectrum(frames, fps)
+    assert spectrum[0] == pytest.approx(1 + SLOW_POWER)
+    assert spectrum[-1] == pytest.approx(1, abs=0.001)
+    cosine = dct(np.eye(frames), axis=0, norm="ortho")
+    error = cosine.T @ (spectrum[:, None] * cosine)
+    assert np.allclose(basis.modes @ error @ basis.modes.T, np.eye(frames), atol=1e-9)
