@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from . import events
 from .anchor import Anchor
 from .assembly import Performance, largest_motion, perform
-from .gaze import eye_turns
+from .gaze import LOOKS, eye_radius, eye_turns, looks
 from .noise import smallest_visible
 from .solve.clip import Solved
 from .template import Neutral
@@ -58,10 +58,9 @@ def assemble(
     valid = validity(tracks, np.isfinite(solved.place[:, 0]), solved.hidden)
     valid = _mark_occlusions(valid, clip.fps)
     acted = _blanked(_with_gaze(perform(neutral.surface, solved), neutral, tracks, rest, first), valid > BRIDGED)
-    factor = neutral.window.factor
     time_s = clip.time_s[first : first + count]
-    found = events.detect(time_s, acted.motion_px * factor, acted.motion_std_px * factor, acted.motion_names, valid)
-    found = tuple(_sized(event, neutral, solved, time_s) for event in found)
+    found = _events(acted, neutral, tracks, rest, valid, time_s, first)
+    found = tuple(sized(event, neutral, solved, time_s) for event in found)
     row = np.flatnonzero(np.isfinite(tracks.landmarks[:, 0, 0]))
     confidence = np.interp(np.arange(count) + first, tracks.frame, tracks.confidence)
 
@@ -86,15 +85,38 @@ def assemble(
     )  # fmt: skip
 
 
-def _sized(event: Event, neutral: Neutral, solved: Solved, time_s: Floats) -> Event:
+def _events(
+    acted: Performance,
+    neutral: Neutral,
+    tracks: Tracks,
+    rest: NDArray[np.int64],
+    valid: NDArray[np.uint8],
+    time_s: Floats,
+    first: int,
+) -> tuple[Event, ...]:
+    """Events of the skin's units and of the eyes, in source px."""
+    surface, factor = neutral.surface, neutral.window.factor
+    turned, jitter = looks(tracks, first + np.arange(len(time_s)), rest)
+    motion = np.c_[acted.motion_px * factor, turned]
+    std = np.c_[acted.motion_std_px * factor, np.tile(jitter, (len(turned), 1))]
+    skin = factor / surface.unit_scale[: len(surface.unit_names)]
+    full = np.r_[skin, np.full(len(LOOKS), eye_radius(surface.px_per_m * factor))]
+    return events.detect(time_s, motion, std, (*acted.motion_names, *LOOKS), valid, full)
+
+
+def sized(event: Event, neutral: Neutral, solved: Solved, time_s: Floats) -> Event:
     """The event with the size of the skin's motion from onset to apex, all units and detail; as sure as its units are.
 
     From the onset, not from rest: a small event on top of a smile is not as large as the smile.
     """
     if event.kind in ("blink", "gaze"):
         return event
-    onset, apex = (int(np.argmin(np.abs(time_s - moment))) for moment in (event.onset_s, event.apex_s))
-    size = largest_motion(neutral.surface, solved, onset, apex) * neutral.window.factor
+    onset, apex, offset = (
+        int(np.argmin(np.abs(time_s - moment))) for moment in (event.onset_s, event.apex_s, event.offset_s)
+    )
+    # What was under way when the measurement began was seen to end, not to begin.
+    still = onset if onset < apex else offset
+    size = largest_motion(neutral.surface, solved, still, apex) * neutral.window.factor
     return replace(event, peak_px=size, peak_std_px=event.peak_std_px * size / max(event.peak_px, 1e-9))
 
 

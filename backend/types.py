@@ -114,7 +114,7 @@ class Event:
     onset_s: float
     apex_s: float
     offset_s: float
-    kind: str  #: micro, macro, blink or gaze
+    kind: str  #: micro, macro, blink, gaze or speech
     units: tuple[str, ...]  #: unit names, strongest first; a leading "-" = against the unit's direction, a relaxation
     peak_px: float  #: size at the apex, px in the image
     peak_std_px: float

@@ -13,7 +13,13 @@ from .text import write
 HEIGHT = 112  # px
 _LEFT, _TOP, _BOTTOM = 14, 34, 104  # px of the plot
 _GROUND, _PLOT, _CURVE, _GAP = (22, 24, 28), (38, 41, 47), (214, 219, 226), (92, 46, 46)
-KINDS = {"micro": (255, 170, 64), "macro": (120, 214, 130), "blink": (110, 160, 235), "gaze": (190, 140, 235)}
+KINDS = {
+    "micro": (255, 170, 64),
+    "macro": (120, 214, 130),
+    "blink": (110, 160, 235),
+    "gaze": (190, 140, 235),
+    "speech": (170, 170, 170),
+}
 
 
 class TimeLine:

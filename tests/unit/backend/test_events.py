@@ -244,3 +244,68 @@ def test_brows_that_rise_are_named_by_what_raises_them() -> None:
     assert "-browDownLeft" not in units()
     motion[:, 1] -= 0.8 * bump(time, 1.0, 1.2, 1.4)
     assert units()[0] == "-browDownLeft"
+
+
+def acted(time: np.ndarray, courses: dict[str, np.ndarray], full: float | None = None) -> tuple[Event, ...]:
+    """Events of named units with noise; `full` px at full strength."""
+    names = (*courses, *(f"unit{i}" for i in range(8)))
+    motion = noise(len(time), 1 / (time[1] - time[0]), 3, units=len(names))
+    motion[:, : len(courses)] += np.stack(list(courses.values()), 1)
+    sizes = None if full is None else np.full(len(names), full)
+    return detect(time, motion, np.full_like(motion, STD), names, np.zeros(len(time)), sizes)
+
+
+def test_what_eyes_and_brows_do_in_a_blink_is_the_blink() -> None:
+    """Beside it, and around the mouth, they are expressions."""
+    time = np.arange(600) / 100
+    blink, later, mouth = bump(time, 1.0, 1.1, 1.25), bump(time, 3.0, 3.15, 3.3), bump(time, 1.0, 1.12, 1.27)
+    courses = {
+        "eyeBlinkLeft": 4 * blink, "eyeBlinkRight": 4 * blink, "eyeSquintLeft": 2 * blink,
+        "browDownLeft": -blink + later, "mouthFrownLeft": mouth,
+    }  # fmt: skip
+    found = {(event.kind, frozenset(event.units)): event.apex_s for event in acted(time, courses, 20.0)}
+    lids = frozenset({"eyeBlinkLeft", "eyeBlinkRight"})
+    mouth_alone, brow = ("micro", frozenset({"mouthFrownLeft"})), ("micro", frozenset({"browDownLeft"}))
+    assert set(found) == {("blink", lids), mouth_alone, brow}
+    assert found[brow] == pytest.approx(3.15, abs=0.035)
+
+
+def test_lids_that_hardly_move_are_no_blink() -> None:
+    """They belong to the expression beside them, or are one."""
+    time = np.arange(600) / 100
+    lids = 0.5 * bump(time, 1.02, 1.12, 1.25) + 0.6 * bump(time, 4.0, 4.15, 4.3)
+    smile = bump(time, 1.0, 1.12, 1.27)
+    courses = {"eyeBlinkLeft": lids, "eyeBlinkRight": lids, "mouthSmileLeft": smile}
+    first, second = acted(time, courses, 20.0)
+    assert (first.kind, first.units) == ("micro", ("mouthSmileLeft",))
+    assert (second.kind, set(second.units)) == ("micro", {"eyeBlinkLeft", "eyeBlinkRight"})
+    assert sorted(event.kind for event in acted(time, courses)) == ["blink", "blink", "micro"]
+
+
+def test_lids_that_go_down_and_up_again_are_one_blink() -> None:
+    """A closed eye looks like none in between: the picture is at rest for a moment."""
+    time = np.arange(400) / 100
+    lids = 4 * bump(time, 1.0, 1.06, 1.13) - 3 * bump(time, 1.15, 1.22, 1.3)
+    (event,) = acted(time, {"eyeBlinkLeft": lids, "eyeBlinkRight": lids}, 20.0)
+    assert event.kind == "blink"
+    assert (event.onset_s, event.offset_s) == pytest.approx((1.02, 1.29), abs=0.03)
+
+
+def test_a_mouth_that_talks_is_one_event() -> None:
+    """Four syllables a second for two seconds; three twitches in as long are three events."""
+    time = np.arange(900) / 100
+    talk = sum(2 * bump(time, 1 + k / 4, 1.1 + k / 4, 1.23 + k / 4) for k in range(8))
+    twitch = sum(2 * bump(time, 5 + k, 5.1 + k, 5.2 + k) for k in range(3))
+    events = acted(time, {"jawOpen": talk + twitch})
+    assert [event.kind for event in events] == ["speech", "micro", "micro", "micro"]
+    assert (events[0].onset_s, events[0].offset_s) == pytest.approx((1.03, 2.95), abs=0.05)
+
+
+def test_a_look_is_named_by_its_way_and_a_wandering_iris_is_none() -> None:
+    time = np.arange(600) / 100
+    look = -2 * np.clip(np.minimum((time - 1) / 0.05, (1.5 - time) / 0.05), 0, 1)
+    wander = 0.5 * bump(time, 3.0, 3.5, 4.0)
+    (event,) = acted(time, {"eyeLookOutLeft": look + wander, "eyeLookInRight": look + wander}, 20.0)
+    assert event.kind == "gaze"
+    assert set(event.units) == {"eyeLookInLeft", "eyeLookOutRight"}
+    assert (event.onset_s, event.offset_s) == pytest.approx((1.0, 1.5), abs=0.05)

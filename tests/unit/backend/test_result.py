@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The size of an event is that of the skin's motion in the picture."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from microface.backend.motion.window import Window
+from microface.backend.result import sized
+from microface.backend.types import Event
+
+TIME = np.arange(40) / 20
+EVENT = Event(0.5, 1.0, 1.5, "macro", ("mouthSmileLeft",), 1.0, 0.1, 1.0)
+
+
+def held(stage, strength: np.ndarray) -> SimpleNamespace:
+    """What a size is taken from: one unit's strength (T,), no detail."""
+    surface = stage.surface
+    units = np.zeros((len(strength), len(surface.unit_names)))
+    units[:, surface.unit_names.index("mouthSmileLeft")] = strength
+    return SimpleNamespace(units=units, detail=np.zeros((len(strength), int((surface.group > 0).sum()))))
+
+
+@pytest.mark.parametrize("factor", [1, 3])
+def test_a_size_is_the_motion_since_the_onset_in_source_pixels(stage, factor: int) -> None:
+    """A column of the solve is a unit that moves some skin by a work px."""
+    neutral = SimpleNamespace(surface=stage.surface, window=Window(0, 0, 1, 1, factor, 1.0))
+    full = 1 / stage.surface.unit_scale[stage.surface.unit_names.index("mouthSmileLeft")]
+    smile = held(stage, 0.2 + 0.1 * np.interp(TIME, [0.5, 1.0, 1.5], [0, 1, 0]))
+    found = sized(EVENT, neutral, smile, TIME)
+    assert found.peak_px == pytest.approx(0.1 * full * factor, rel=0.3)
+    assert found.peak_std_px == pytest.approx(0.1 * found.peak_px)
+
+
+def test_an_event_that_was_under_way_is_as_large_as_what_was_seen_to_end(stage) -> None:
+    neutral = SimpleNamespace(surface=stage.surface, window=Window(0, 0, 1, 1, 1, 1.0))
+    rise = sized(EVENT, neutral, held(stage, 0.1 * np.interp(TIME, [0.5, 1.0], [0, 1])), TIME)
+    cut = Event(0.0, 0.0, 1.0, "macro", ("mouthSmileLeft",), 1.0, 0.1, 1.0)
+    fall = sized(cut, neutral, held(stage, 0.1 * np.interp(TIME, [0.0, 1.0], [1, 0])), TIME)
+    assert fall.peak_px == pytest.approx(rise.peak_px)
+    assert fall.peak_px > 0.1
