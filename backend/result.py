@@ -15,6 +15,7 @@ from . import events
 from .anchor import Anchor
 from .assembly import Performance, largest_motion, perform
 from .gaze import LOOKS, eye_radius, eye_turns, looks
+from .lids import LIDS, closing
 from .noise import smallest_visible
 from .solve.clip import Solved
 from .template import Neutral
@@ -94,14 +95,17 @@ def _events(
     time_s: Floats,
     first: int,
 ) -> tuple[Event, ...]:
-    """Events of the skin's units and of the eyes, in source px."""
+    """Events of the skin's units, and of the lids and eyes as the tracker sees them, in source px."""
     surface, factor = neutral.surface, neutral.window.factor
-    turned, jitter = looks(tracks, first + np.arange(len(time_s)), rest)
-    motion = np.c_[acted.motion_px * factor, turned]
-    std = np.c_[acted.motion_std_px * factor, np.tile(jitter, (len(turned), 1))]
-    skin = factor / surface.unit_scale[: len(surface.unit_names)]
-    full = np.r_[skin, np.full(len(LOOKS), eye_radius(surface.px_per_m * factor))]
-    return events.detect(time_s, motion, std, (*acted.motion_names, *LOOKS), valid, full)
+    frames = first + np.arange(len(time_s))
+    (turned, shaken), (closed, gap, trembled) = looks(tracks, frames, rest), closing(tracks, frames, rest)
+    skin = np.array([name not in LIDS for name in acted.motion_names])
+    names = tuple(name for name in acted.motion_names if name not in LIDS)
+    motion = np.c_[acted.motion_px[:, skin] * factor, closed, turned]
+    std = np.c_[acted.motion_std_px[:, skin] * factor, np.tile(np.r_[trembled, shaken], (len(frames), 1))]
+    full = factor / surface.unit_scale[: len(surface.unit_names)][skin]
+    full = np.r_[full, gap, np.full(len(LOOKS), eye_radius(surface.px_per_m * factor))]
+    return events.detect(time_s, motion, std, (*names, *LIDS, *LOOKS), valid, full)
 
 
 def sized(event: Event, neutral: Neutral, solved: Solved, time_s: Floats) -> Event:

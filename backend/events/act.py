@@ -15,8 +15,7 @@ from .run import Run
 
 Array = NDArray[np.float64]
 
-CLOSES = 0.09  #: of a lid's way at full strength, that lids and what is about them move in a blink
-LIDS = ("eyeBlink", "eyeSquint", "eyeWide")
+CLOSES = 0.3  #: of the gap between the lids, by which they come together in a blink
 
 
 @dataclass(frozen=True)
@@ -72,18 +71,21 @@ class Act:
 
     @property
     def is_blink(self) -> bool:
-        """Lids that move as those of an eye that closes, by the mean of both sides."""
+        """Lids that close, by the mean of both sides."""
         if self.found.kind != "blink" or self.full_px is None:
             return self.found.kind == "blink"
-        eye = [k for k, name in enumerate(self.names) if name.startswith(LIDS)]
         lid = [k for k, name in enumerate(self.names) if name.startswith("eyeBlink")]
-        return bool(self.moved[eye].sum() >= CLOSES * self.full_px[lid].sum())
+        return bool(self.moved[lid].sum() >= CLOSES * self.full_px[lid].sum())
 
     def having(self, units: tuple[int, ...]) -> Act:
         return replace(self, found=replace(self.found, units=units))
 
     def as_kind(self, kind: str) -> Act:
         return replace(self, found=replace(self.found, kind=kind))
+
+    def touches(self, other: Act, margin: float) -> bool:
+        """Whether this and another share a moment, or are no further apart than a margin (s)."""
+        return self.onset <= other.offset + margin + 1e-9 and self.offset >= other.onset - margin - 1e-9
 
     def within(self, other: Act, margin: float = 0.0) -> bool:
         """Whether this lasts no longer than another, but for a margin (s) at either end."""

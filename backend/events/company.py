@@ -8,7 +8,9 @@ from .act import Act, joined
 LONGEST_MICRO = 0.5  #: s
 WAVER = 0.25  #: of a held expression: what is slow and smaller is not another one
 BESIDE = 0.1  #: s before and after a blink in which eyes and brows still belong to it
+TOUCHING = 0.04  #: s between a blink and lids that move with it
 LONGEST_BLINK = 0.6  #: s
+LIDS = ("eyeSquint", "eyeWide")
 UPPER = ("eye", "brow", "nose", "cheekSquint")  #: what a blink pulls along, the look included
 OWN = 0.4  #: of an event in a blink: what other parts of the face do and is no smaller is theirs
 LEAST_LOOK = 0.04  #: rad: less is the tracked iris that a head's motion drags along
@@ -21,12 +23,8 @@ def by_themselves(acts: list[Act]) -> list[Act]:
     """The events that are no part of another, with those of a mouth that talks as one."""
     acts = _whole_blinks(sorted(acts, key=lambda act: act.onset))
     blinks = [act for act in acts if act.is_blink]
-    lids = [act.as_kind("expression") for act in acts if act.found.kind == "blink" and not act.is_blink]
     others = [act for act in acts if act.found.kind != "blink" and not _too_small(act)]
     others = [left for act in others for left in _beside_blinks(act, blinks)]
-    # Lids that hardly move close no eye: they belong to the expression beside them, or are one.
-    mimic = [act for act in others if act.found.kind == "expression"]
-    others += [lid for lid in lids if not any(lid.within(act, BESIDE) for act in [*mimic, *blinks])]
     held = [act for act in others if not any(_wavers_in(act, other) for other in others)]
     return [*blinks, *_with_speech(held)]
 
@@ -37,10 +35,15 @@ def _too_small(act: Act) -> bool:
 
 
 def _beside_blinks(act: Act, blinks: list[Act]) -> list[Act]:
-    """The event without what a blink pulls along; none where what is left is small beside that."""
-    if not any(act.within(blink, BESIDE) for blink in blinks):
+    """The event without what a blink pulls along; none where what is left is small beside that.
+
+    Lids belong to any blink they touch: the solve smears what is as fast and large over the time beside it.
+    """
+    own_lids = act.found.kind == "expression" and any(act.touches(blink, TOUCHING) for blink in blinks)
+    pulled = UPPER if any(act.within(blink, BESIDE) for blink in blinks) else LIDS if own_lids else ()
+    if not act.unit.startswith(pulled):
         return [act]
-    units = tuple(unit for unit in act.found.units if not act.names[unit].startswith(UPPER))
+    units = tuple(unit for unit in act.found.units if not act.names[unit].startswith(pulled))
     own = act.having(units)
     return [own] if units and own.size >= OWN * act.size else []
 

@@ -36,7 +36,7 @@ from .run import Run, runs_of, smoothed
 Array = NDArray[np.float64]
 
 SHORTEST = 0.04  #: s
-#: Least noise, in claimed sizes: a solve claims much; jitter tells nothing of how a tracked iris wanders.
+#: Least noise, in claimed sizes: a solve claims much; jitter tells nothing of how tracked eyes wander.
 SOLVED, LOOKING = 0.1, 3.0
 LOOKS = (("Down", "Up"), ("Up", "Down"), ("In", "Out"), ("Out", "In"))
 ROUNDS = 4  #: of telling noise from events
@@ -58,15 +58,16 @@ def detect(
         std_px: (T, E) its standard deviation.
         names: (E,) `eyeBlink*` become blinks, `eyeLook*` and `eye_*` gaze; none of them joins an expression.
         valid: (T,) frames above `BRIDGED` split the clip.
-        full_px: (E,) the units' size at full strength: lids that move only a little of it are no blink. None = not known.
+        full_px: (E,) the units' size at full strength, of a lid the gap it closes, of a look the eye's radius: lids and looks that
+            move only a little of it are none. None = not known.
 
     Returns:
         Events by onset. `confidence` is the probability that a minute of noise has no peak as high as this.
     """
     count = len(channels(names))
-    look = np.array([_kind(name) == "gaze" for name in names], bool)
+    look = np.array([_kind(name) != "expression" for name in names], bool)
     acts: list[Act] = []
-    for part in (np.flatnonzero(~look), np.flatnonzero(look)):  # the eyes turn with a noise of their own
+    for part in (np.flatnonzero(~look), np.flatnonzero(look)):  # lids and looks have a noise of their own
         known = None if full_px is None else full_px[part]
         own = tuple(names[k] for k in part)
         acts += _acts(time_s, motion_px[:, part], std_px[:, part], own, valid, known, count) if len(part) else []
@@ -97,7 +98,7 @@ def _found(runs: list[Run], members: list[tuple[int, ...]], kinds: list[str], co
     """Events of every kind, and the noise outside them."""
     smooth = [smoothed(run) for run in runs]
     threshold = threshold_of(count, runs[0].step)
-    claimed = LOOKING if kinds[0] == "gaze" else SOLVED
+    claimed = SOLVED if kinds[0] == "expression" else LOOKING
     found: list[Found] = []
     noise = measured(smooth, [quiet(run) for run in runs], runs, claimed)
     for _ in range(ROUNDS):
