@@ -37,11 +37,11 @@ def peak(source: Path, out: Path) -> tuple[int, int]:
 
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no getrusage")
-def test_ten_times_the_footage_takes_hardly_more_memory(
+def test_ten_minutes_take_hardly_more_memory_than_ten_seconds(
     built: None, portrait_clip: Callable[[list[int]], Path], tmp_path: Path
 ) -> None:
     shifts = [0] * 100 + [1] * 50 + [0] * 100 + [-1] * 50
     short, _ = peak(portrait_clip(shifts), tmp_path / "short.npz")
-    long, take = peak(portrait_clip(shifts * 10), tmp_path / "long.npz")
-    print(f"{short >> 20} MiB for 300 frames, {long >> 20} MiB for 3000, of which the take {take >> 20} MiB")
+    long, take = peak(portrait_clip(shifts * 60), tmp_path / "long.npz")
+    print(f"{short >> 20} MiB for 300 frames, {long >> 20} MiB for 18000, of which the take {take >> 20} MiB")
     assert long <= 1.5 * short + take
