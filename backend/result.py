@@ -16,6 +16,7 @@ from .anchor import Anchor
 from .assembly import Performance, largest_motion, perform
 from .gaze import LOOKS, eye_radius, eye_turns, looks
 from .lids import LIDS, closing
+from .motion.footage import landmarks_between
 from .noise import smallest_visible
 from .solve.clip import Solved
 from .template import Neutral
@@ -60,7 +61,7 @@ def assemble(
     valid = _mark_occlusions(valid, clip.fps)
     acted = _blanked(_with_gaze(perform(neutral.surface, solved), neutral, tracks, rest, first), valid > BRIDGED)
     time_s = clip.time_s[first : first + count]
-    found = _events(acted, neutral, tracks, rest, valid, time_s, first)
+    found = _events(acted, neutral, tracks, fit, rest, valid, time_s)
     found = tuple(sized(event, neutral, solved, time_s) for event in found)
     row = np.flatnonzero(np.isfinite(tracks.landmarks[:, 0, 0]))
     confidence = np.interp(np.arange(count) + first, tracks.frame, tracks.confidence)
@@ -90,22 +91,33 @@ def _events(
     acted: Performance,
     neutral: Neutral,
     tracks: Tracks,
+    fit: HeadFit,
     rest: NDArray[np.int64],
     valid: NDArray[np.uint8],
     time_s: Floats,
-    first: int,
 ) -> tuple[Event, ...]:
-    """Events of the skin's units, and of the lids and eyes as the tracker sees them, in source px."""
+    """Events of the skin's units, and of the lids and eyes as the tracker sees them, in source px.
+
+    Where something hides the face, though it be for a moment, the tracker only guesses the eyes.
+    """
     surface, factor = neutral.surface, neutral.window.factor
-    frames = first + np.arange(len(time_s))
+    frames = tracks.frame[0] + np.arange(len(time_s))
+    seen = np.isfinite(landmarks_between(_believed(tracks, fit), frames)[:, 0, 0]) & (valid == MEASURED)
     (turned, shaken), (closed, gap, trembled) = looks(tracks, frames, rest), closing(tracks, frames, rest)
     skin = np.array([name not in LIDS for name in acted.motion_names])
     names = tuple(name for name in acted.motion_names if name not in LIDS)
+    closed[~seen], turned[~seen] = np.nan, np.nan
     motion = np.c_[acted.motion_px[:, skin] * factor, closed, turned]
     std = np.c_[acted.motion_std_px[:, skin] * factor, np.tile(np.r_[trembled, shaken], (len(frames), 1))]
     full = factor / surface.unit_scale[: len(surface.unit_names)][skin]
     full = np.r_[full, gap, np.full(len(LOOKS), eye_radius(surface.px_per_m * factor))]
     return events.detect(time_s, motion, std, (*names, *LIDS, *LOOKS), valid, full)
+
+
+def _believed(tracks: Tracks, fit: HeadFit) -> Tracks:
+    """The tracks without the frames whose pose is not believed."""
+    doubted = ~np.isfinite(fit.pose[:, 0])
+    return replace(tracks, landmarks=np.where(doubted[:, None, None], np.float32(np.nan), tracks.landmarks))
 
 
 def sized(event: Event, neutral: Neutral, solved: Solved, time_s: Floats) -> Event:
