@@ -24,7 +24,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.float32] | NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 

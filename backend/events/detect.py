@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Expression events: onset, apex and offset from the units' motion and its standard deviation.
 
-The rule, with a stated false-alarm rate of at most one a minute:
+The rule, for at most one false alarm a minute if the noise is Gaussian. The slow drift of a solve is not: it gives several
+(BENCHMARKS.md).
 
 1. Each unit's motion, and the mean of each left unit and its right one, is divided by its usual standard deviation and
    smoothed by Gaussians of `SCALES`: short events show at the first, weak long ones at the last.

@@ -16,7 +16,9 @@ from scipy.fft import dct
 Array = NDArray[np.float64]
 
 BANDWIDTH_HZ = 10.0  #: half the variance; what a block shows of faster onsets is learned
-SLOW_POWER = 4.0  #: of the measurement's error at rest over that of one frame to the next (x264 at CRF 12: 5 to 25)
+SLOW_POWER = (
+    4.0  #: of the slowest part of the measurement's error over the fastest; chosen on development clips, at CRF 12
+)
 SLOW_TIME_S = 0.5  #: how long it lasts
 QUIET = 0.02  #: prior variance share under which a mode holds no expression, only pose and noise
 LEVELS = 10  #: distinct prior variances; modes of one level share a factorisation
