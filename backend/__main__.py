@@ -54,6 +54,24 @@ def _info(options: argparse.Namespace, report: Report) -> dict[str, Any]:
     return {"text": "\n".join(f"{name + ':':<18} {value}" for name, value in facts.items()), "facts": facts}
 
 
+def _export(options: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from .exchange.outgoing import export_take
+
+    return export_take(options)
+
+
+def _import(options: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from .exchange.incoming import import_take
+
+    return import_take(options)
+
+
+def _annotations(options: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from .exchange.incoming import compare
+
+    return compare(options)
+
+
 def _doctor(options: argparse.Namespace, report: Report) -> dict[str, Any]:
     from .doctor import examine
 
@@ -70,6 +88,9 @@ VERBS: dict[str, Callable[[argparse.Namespace, Report], dict[str, Any]]] = {
     "reconstruct": _reconstruct,
     "events": _events,
     "info": _info,
+    "export": _export,
+    "import": _import,
+    "annotations": _annotations,
     "doctor": _doctor,
 }
 

@@ -20,6 +20,9 @@ def build_parser(*, blender: bool = False) -> argparse.ArgumentParser:
     events.add_argument("--csv", type=Path, metavar="F", help="also write them as a table")
     info = verbs.add_parser("info", help="say what a take holds")
     info.add_argument("take", type=Path, metavar="TAKE")
+    _add_export(verbs.add_parser("export", help="take -> tables, other programs' files"), blender)
+    _add_import(verbs.add_parser("import", help="Live Link Face CSV or FLAME sequence -> take"))
+    _add_annotations(verbs.add_parser("annotations", help="compare a take's events with coded onset, apex and offset"))
     doctor = verbs.add_parser("doctor", help="check that everything Microface needs is here")
     for verb in (*verbs.choices.values(),):
         verb.add_argument("--json", action="store_true", help="print JSON lines")
@@ -42,6 +45,46 @@ def _add_reconstruct(verb: argparse.ArgumentParser, blender: bool) -> None:
     verb.add_argument("--range", type=_frames, metavar="A:B", help="only frames A to B-1")
     verb.add_argument("--neutral", type=_frames, metavar="A:B", help="frames known to show the neutral face")
     verb.add_argument("--fov", type=_degrees, metavar="DEG", help="horizontal field of view, when known")
+
+
+def _add_export(verb: argparse.ArgumentParser, blender: bool) -> None:
+    verb.add_argument("take", type=Path, metavar="TAKE")
+    verb.add_argument("--csv", type=Path, metavar="F.csv", help="units, action units, pose, regions with deviations")
+    verb.add_argument("--arkit", type=Path, metavar="F.csv", help="52 weights, head and eyes, as Live Link Face does")
+    verb.add_argument("--flame", type=Path, metavar="F.npz", help="FLAME coefficients, of a take on a FLAME head")
+    verb.add_argument("--elan", type=Path, metavar="F.txt", help="events as ELAN's tab-delimited text")
+    verb.add_argument("--casme2", type=Path, metavar="F.csv", help="events as a coding sheet of CASME II")
+    verb.add_argument("--samm", type=Path, metavar="F.csv", help="events as a coding sheet of SAMM")
+    if blender:
+        for name, what in (("glb", "glTF"), ("fbx", "FBX"), ("abc", "Alembic"), ("usd", "USD")):
+            verb.add_argument(f"--{name}", type=Path, metavar=f"F.{name}", help=f"the animated head as {what}")
+    verb.add_argument("--head", default="generic", metavar="generic|FILE", help="the head of the take")
+
+
+def _add_import(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("source", type=Path, metavar="SRC", help="Live Link Face .csv, FLAME .npz or folder of them")
+    verb.add_argument("--out", type=Path, metavar="TAKE.npz", required=True, help="the take")
+    verb.add_argument("--fps", type=_rate, metavar="N", help="frames a second of the sequence or of the timecode")
+    verb.add_argument("--head", default="generic", metavar="generic|FILE", help="the head it shall move")
+
+
+def _add_annotations(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("take", type=Path, metavar="TAKE")
+    verb.add_argument("annotations", type=Path, metavar="F", help="coding sheet (CASME II, SAMM) or ELAN's text")
+    verb.add_argument("--fps", type=_rate, metavar="N", help="rate of the sheet's frames, if not the take's own times")
+    verb.add_argument("--first-frame", type=int, default=1, metavar="N", help="number of the footage's first frame")
+    verb.add_argument("--clip", default="", metavar="NAME", help="only rows of this file name, or SUBJECT/FILENAME")
+    verb.add_argument("--out", type=Path, metavar="TAKE.npz", help="also write the take with them as its events")
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0.1 <= rate <= 32767:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate like 25 or 59.94")
+    return rate
 
 
 def _face(text: str) -> str:

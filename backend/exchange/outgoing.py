@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verb `export`: one take to any number of files."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import MicrofaceError
+from ..heads import load_head
+from ..outputs import check_writable
+from ..take import read_take
+from ..types import Take
+from .annotation import from_event
+from .coding_sheet import write_coding_sheet
+from .curves import write_curves
+from .elan import write_elan
+from .flame_sequence import write_flame_sequence
+from .live_link import write_live_link
+
+FIRST_NUMBER = 1  #: of the footage's first frame in coding sheets
+
+
+def export_take(options: argparse.Namespace) -> dict[str, Any]:
+    """Write every file asked for, each whole or not at all.
+
+    Raises:
+        MicrofaceError: ``nothing_to_export``, ``same_file``, or as the writers.
+    """
+    writers: dict[str, Callable[[Path, Take], None]] = {
+        "csv": lambda path, take: write_curves(path, take, load_head(options.head)),
+        "arkit": write_live_link,
+        "flame": write_flame_sequence,
+        "elan": lambda path, take: write_elan(path, [from_event(event) for event in take.events]),
+        "casme2": lambda path, take: _write_sheet(path, take, samm=False),
+        "samm": lambda path, take: _write_sheet(path, take, samm=True),
+    }
+    wanted = {name: getattr(options, name) for name in writers if getattr(options, name)}
+    if not wanted:
+        raise MicrofaceError("nothing_to_export", "Nothing was asked for.", "Name a file, for instance --csv F.")
+    refuse_same(options.take, *wanted.values())
+    take = read_take(options.take)
+    for name, path in wanted.items():
+        writers[name](path, take)
+    return {"text": "\n".join(f"wrote {path}" for path in wanted.values()), "files": [str(p) for p in wanted.values()]}
+
+
+def refuse_same(source: Path, *outputs: Path) -> None:
+    """No output may be the input or another output, and all must be writable.
+
+    Raises:
+        MicrofaceError: ``same_file``, ``is_folder`` or ``read_only``.
+    """
+    seen = {source.resolve()}
+    for path in outputs:
+        check_writable(path)
+        if path.resolve() in seen:
+            raise MicrofaceError("same_file", f"{path} would be overwritten.", "Name another file.")
+        seen.add(path.resolve())
+
+
+def _write_sheet(path: Path, take: Take, *, samm: bool) -> None:
+    first = FIRST_NUMBER + int(take.source.get("first_frame", 0))
+    clip = "/" + Path(str(take.source.get("path", ""))).stem
+    write_coding_sheet(
+        path,
+        [replace(from_event(event), clip=clip) for event in take.events],
+        lambda time_s: first + int(np.argmin(np.abs(take.time_s - time_s))),
+        samm=samm,
+    )
