@@ -6,10 +6,27 @@ from contextlib import ExitStack
 
 import bpy
 
-from .operators import command_line, job, properties, reconstruct, show_event
+from .operators import (
+    command_line,
+    export_animation,
+    export_table,
+    import_motion,
+    job,
+    properties,
+    reconstruct,
+    show_event,
+)
 from .panels import sidebar
 
-CLASSES = (*properties.CLASSES, *reconstruct.CLASSES, *show_event.CLASSES, *sidebar.CLASSES)
+CLASSES = (
+    *properties.CLASSES,
+    *reconstruct.CLASSES,
+    *show_event.CLASSES,
+    *import_motion.CLASSES,
+    *export_animation.CLASSES,
+    *export_table.CLASSES,
+    *sidebar.CLASSES,
+)
 
 _registered = ExitStack()  # how to undo what was registered, last first
 

@@ -3,6 +3,7 @@
 
 import argparse
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -10,7 +11,7 @@ def build_parser(*, blender: bool = False) -> argparse.ArgumentParser:
     """Make the parser of all verbs.
 
     Args:
-        blender: also offer what needs Blender (`--blend`).
+        blender: also offer what needs Blender (`--blend`, `--glb` ...).
     """
     parser = argparse.ArgumentParser(prog="microface", description="Micro-expressions from video to an animated head.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -21,7 +22,7 @@ def build_parser(*, blender: bool = False) -> argparse.ArgumentParser:
     info = verbs.add_parser("info", help="say what a take holds")
     info.add_argument("take", type=Path, metavar="TAKE")
     _add_export(verbs.add_parser("export", help="take -> tables, other programs' files"), blender)
-    _add_import(verbs.add_parser("import", help="Live Link Face CSV or FLAME sequence -> take"))
+    _add_import(verbs.add_parser("import", help="Live Link Face CSV or FLAME sequence -> take"), blender)
     _add_annotations(verbs.add_parser("annotations", help="compare a take's events with coded onset, apex and offset"))
     doctor = verbs.add_parser("doctor", help="check that everything Microface needs is here")
     for verb in (*verbs.choices.values(),):
@@ -57,14 +58,17 @@ def _add_export(verb: argparse.ArgumentParser, blender: bool) -> None:
     verb.add_argument("--samm", type=Path, metavar="F.csv", help="events as a coding sheet of SAMM")
     if blender:
         for name, what in (("glb", "glTF"), ("fbx", "FBX"), ("abc", "Alembic"), ("usd", "USD")):
-            verb.add_argument(f"--{name}", type=Path, metavar=f"F.{name}", help=f"the animated head as {what}")
+            told = f"the animated head as {what}"
+            verb.add_argument(f"--{name}", type=_file_of(name), metavar=f"F.{name}", help=told)
     verb.add_argument("--head", default="generic", metavar="generic|FILE", help="the head of the take")
 
 
-def _add_import(verb: argparse.ArgumentParser) -> None:
+def _add_import(verb: argparse.ArgumentParser, blender: bool) -> None:
     verb.add_argument("source", type=Path, metavar="SRC", help="Live Link Face .csv, FLAME .npz or folder of them")
     verb.add_argument("--out", type=Path, metavar="TAKE.npz", required=True, help="the take")
     verb.add_argument("--fps", type=_rate, metavar="N", help="frames a second of the sequence or of the timecode")
+    if blender:
+        verb.add_argument("--blend", type=Path, metavar="F.blend", help="also write a Blender scene")
     verb.add_argument("--head", default="generic", metavar="generic|FILE", help="the head it shall move")
 
 
@@ -75,6 +79,18 @@ def _add_annotations(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--first-frame", type=int, default=1, metavar="N", help="number of the footage's first frame")
     verb.add_argument("--clip", default="", metavar="NAME", help="only rows of this file name, or SUBJECT/FILENAME")
     verb.add_argument("--out", type=Path, metavar="TAKE.npz", help="also write the take with them as its events")
+
+
+def _file_of(format_: str) -> Callable[[str], Path]:
+    """A path whose ending is that of the format: Blender's exporters go by it. USD has three."""
+    endings = (".usd", ".usda", ".usdc") if format_ == "usd" else (f".{format_}",)
+
+    def path(text: str) -> Path:
+        if Path(text).suffix.lower() not in endings:
+            raise argparse.ArgumentTypeError(f"{text!r} does not end in {' or '.join(endings)}")
+        return Path(text)
+
+    return path
 
 
 def _rate(text: str) -> float:

@@ -18,3 +18,17 @@ def check_writable(path: Path) -> None:
         reason = error.strerror or str(error)
         remedy = "Choose a folder you may write to."
         raise MicrofaceError("read_only", f"{path} cannot be written: {reason}.", remedy) from error
+
+
+def refuse_same(source: Path, *outputs: Path) -> None:
+    """No output may be the input or another output, and all must be writable.
+
+    Raises:
+        MicrofaceError: ``same_file``, ``is_folder`` or ``read_only``.
+    """
+    seen = {source.resolve()}
+    for path in outputs:
+        check_writable(path)
+        if path.resolve() in seen:
+            raise MicrofaceError("same_file", f"{path} would be overwritten.", "Name another file.")
+        seen.add(path.resolve())

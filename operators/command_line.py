@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one full command line: for `blender -c microface`, `blender -b` and, through the bpy module, `dev.py run`.
 
-It starts the same worker as the button and adds what needs Blender (`--blend`). Exit status as in backend/__main__.py.
+It starts the same worker as the button and adds what needs Blender: `--blend`, and the animated head as glTF, FBX, Alembic
+or USD. Exit status as in backend/__main__.py.
 """
 
 import argparse
@@ -12,11 +13,13 @@ from pathlib import Path
 from ..backend.arguments import build_parser
 from ..backend.errors import MicrofaceError
 from ..backend.messages import JsonLines, Message, Report, Terminal, claim_stdout, error_message
-from ..backend.outputs import check_writable
+from ..backend.outputs import check_writable, refuse_same
 from .worker import LAST, Worker, interrupt_cancels
 
 STATUS = {"result": 0, "error": 1, "cancelled": 130}
-BLEND_OPTION = "--blend"
+ANIMATIONS = ("glb", "fbx", "abc", "usd")
+BLENDER_OPTIONS = ("--blend", *(f"--{name}" for name in ANIMATIONS))  # unknown to the worker
+TABLES = ("csv", "arkit", "flame", "elan", "casme2", "samm")
 
 
 def main(argv: list[str]) -> int:
@@ -30,9 +33,16 @@ def main(argv: list[str]) -> int:
     try:
         if getattr(options, "blend", None):
             check_writable(options.blend)
-        last = _run_worker(_without_blend(argv), _outputs(options), report)
+        animations = _paths(options, ANIMATIONS)
+        if animations:
+            refuse_same(options.take, *animations, *_paths(options, TABLES))
+        last: Message = {"type": "result", "text": "", "files": []}
+        if not animations or _paths(options, TABLES):
+            last = _run_worker(_for_worker(argv), _paths(options, ("out", "mesh", "preview", *TABLES)), report)
         if last["type"] == "result" and getattr(options, "blend", None):
             last = _add_scene(options, last, report)
+        if last["type"] == "result" and animations:
+            last = _add_animations(options, animations, last, report)
     except (MicrofaceError, OSError, MemoryError) as error:
         last = error_message(error)
     report(last)
@@ -54,19 +64,20 @@ def _run_worker(argv: list[str], outputs: list[Path], report: Report) -> Message
         worker.kill()
 
 
-def _outputs(options: argparse.Namespace) -> list[Path]:
-    paths = (getattr(options, name, None) for name in ("out", "mesh", "preview", "csv"))
+def _paths(options: argparse.Namespace, names: tuple[str, ...]) -> list[Path]:
+    """The files asked for by these options."""
+    paths = (getattr(options, name, None) for name in names)
     return [path for path in paths if path]
 
 
-def _without_blend(argv: list[str]) -> list[str]:
-    """Drop the option the worker does not know: `--blend F` or `--blend=F`."""
+def _for_worker(argv: list[str]) -> list[str]:
+    """Drop the options the worker does not know: `--blend F` or `--blend=F`."""
     kept: list[str] = []
     rest = iter(argv)
     for word in rest:
-        if word == BLEND_OPTION:
+        if word in BLENDER_OPTIONS:
             next(rest, None)
-        elif not word.startswith(f"{BLEND_OPTION}="):
+        elif word.partition("=")[0] not in BLENDER_OPTIONS:
             kept.append(word)
     return kept
 
@@ -79,5 +90,27 @@ def _add_scene(options: argparse.Namespace, result: Message, report: Report) -> 
     from .scene.build import write_blend
 
     report({"type": "progress", "stage": "Building the scene", "value": 1.0, "seconds_left": None})
-    write_blend(options.blend, read_take(options.out), load_head(options.head), clip_path=options.source)
+    footage = options.source if options.verb == "reconstruct" else None
+    name = None if footage else options.source.stem
+    write_blend(options.blend, read_take(options.out), load_head(options.head), clip_path=footage, name=name)
     return {**result, "blend": str(options.blend), "text": f"{result['text']}\nwrote {options.blend}"}
+
+
+def _add_animations(options: argparse.Namespace, paths: list[Path], result: Message, report: Report) -> Message:
+    """Build the take in an empty file and write the head of it in every format asked for."""
+    import bpy
+
+    from ..backend.heads import load_head
+    from ..backend.take import read_take
+    from .scene.build import open_take
+    from .scene.interchange import head_of, write_animation
+
+    report({"type": "progress", "stage": "Building the scene", "value": 0.5, "seconds_left": None})
+    take = read_take(options.take)
+    collection = open_take(take, load_head(options.head), name=options.take.name.partition(".")[0])
+    said = [result["text"]] if result["text"] else []
+    for path in paths:
+        report({"type": "progress", "stage": f"Writing {path.name}", "value": 0.9, "seconds_left": None})
+        clock = write_animation(bpy.context, head_of(collection), path)
+        said.append(f"wrote {path}: {clock.rate:.6g} frames a second")
+    return {**result, "text": "\n".join(said), "files": [*result["files"], *map(str, paths)]}

@@ -6,6 +6,9 @@ import textwrap
 import bpy
 
 from ..operators import properties
+from ..operators.export_animation import MICROFACE_OT_export_animation
+from ..operators.export_table import MICROFACE_OT_export_table
+from ..operators.import_motion import MICROFACE_OT_import_motion
 from ..operators.reconstruct import MICROFACE_OT_cancel, MICROFACE_OT_reconstruct
 from ..operators.show_event import MICROFACE_OT_show_event
 
@@ -88,7 +91,21 @@ class MICROFACE_PT_result(_Tab, bpy.types.Panel):
         self.layout.label(text=bpy.path.basename(state.take), icon="FILE")
 
 
-CLASSES = (MICROFACE_PT_reconstruct, MICROFACE_PT_options, MICROFACE_PT_result)
+class MICROFACE_PT_exchange(_Tab, bpy.types.Panel):
+    """Other programs' files."""
+
+    bl_label = "Import and Export"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        """Draw a button for each direction."""
+        column = self.layout.column(align=True)
+        column.operator(MICROFACE_OT_import_motion.bl_idname, icon="IMPORT")
+        column.operator(MICROFACE_OT_export_animation.bl_idname, icon="EXPORT")
+        column.operator(MICROFACE_OT_export_table.bl_idname, icon="SPREADSHEET")
+
+
+CLASSES = (MICROFACE_PT_reconstruct, MICROFACE_PT_options, MICROFACE_PT_result, MICROFACE_PT_exchange)
 
 
 def _optional(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..heads import load_head
+from ..outputs import refuse_same
 from ..summary import describe
 from ..take import read_take, write_take
 from ..types import Take
@@ -19,7 +20,6 @@ from .coding_sheet import ONSET, frame_times, read_coding_sheet, take_times
 from .elan import read_elan
 from .flame_sequence import flame_take, read_flame_sequence
 from .live_link import read_live_link
-from .outgoing import refuse_same
 from .table import HEADER_WITHIN, plain, read_cells
 
 
@@ -38,7 +38,7 @@ def import_take(options: argparse.Namespace) -> dict[str, Any]:
     write_take(options.out, take)
     facts = describe(take)
     text = f"wrote {options.out}: {facts['frames']}, {facts['measured']}"
-    return {"text": text, "take": str(options.out), "head": options.head}
+    return {"text": text, "take": str(options.out), "head": options.head, "events": []}
 
 
 def compare(options: argparse.Namespace) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import MicrofaceError
 from ..heads import load_head
-from ..outputs import check_writable
+from ..outputs import refuse_same
 from ..take import read_take
 from ..types import Take
 from .annotation import from_event
@@ -48,20 +48,6 @@ def export_take(options: argparse.Namespace) -> dict[str, Any]:
     for name, path in wanted.items():
         writers[name](path, take)
     return {"text": "\n".join(f"wrote {path}" for path in wanted.values()), "files": [str(p) for p in wanted.values()]}
-
-
-def refuse_same(source: Path, *outputs: Path) -> None:
-    """No output may be the input or another output, and all must be writable.
-
-    Raises:
-        MicrofaceError: ``same_file``, ``is_folder`` or ``read_only``.
-    """
-    seen = {source.resolve()}
-    for path in outputs:
-        check_writable(path)
-        if path.resolve() in seen:
-            raise MicrofaceError("same_file", f"{path} would be overwritten.", "Name another file.")
-        seen.add(path.resolve())
 
 
 def _write_sheet(path: Path, take: Take, *, samm: bool) -> None:

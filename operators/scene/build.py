@@ -32,7 +32,7 @@ def build_scene(
     take: Take,
     head: HeadModel,
     *,
-    clip_path: str | Path,
+    clip_path: str | Path | None,
     clip: Clip | None = None,
     rate: Literal["scene", "footage"] | None = None,
     name: str | None = None,
@@ -43,15 +43,15 @@ def build_scene(
     scene only a collection is added; the keys then lie on fractional frames of that scene.
 
     Args:
-        clip_path: the footage, shown behind the camera when it is there.
+        clip_path: the footage, shown behind the camera when it is there; None: there is none.
         clip: its timing, when already known.
         rate: whose frame rate the scene shall have; None: the footage's in an empty scene, else the scene's.
-        name: of the collection; None: the footage's.
+        name: of the collection; None: the footage's, or the head's.
 
     Raises:
         MicrofaceError: ``wrong_head``, ``no_face`` or ``too_strong``, before anything is built.
     """
-    scene, path = context.scene, Path(clip_path)
+    scene, path = context.scene, Path(clip_path) if clip_path else None
     moving = channels(take, head)
     for channel in moving:
         slider_range(channel.name, channel.values)
@@ -61,14 +61,14 @@ def build_scene(
     if empty:
         set_resolution(scene, take)
     fps = scene_rate(scene)
-    collection = bpy.data.collections.new(name or path.stem)
+    collection = bpy.data.collections.new(name or (path.stem if path else head.name))
     scene.collection.children.link(collection)
     label = collection.name  # Blender numbers a name that is taken
     rig = build_armature(context, collection, label, take, head)
     thing = build_head(collection, label, take, head, moving, rig)
     action = build_action(label, take, moving, seconds_to_frame(take.time_s, fps), thing, rig)
     camera = build_camera(collection, label, take)
-    if path.exists():
+    if path and path.exists():
         add_footage(scene, camera, take, path, _times(take, path, clip), fps)
     add_markers(scene, action, take, fps)
     scene.camera = camera if empty else scene.camera or camera
@@ -85,14 +85,21 @@ def _times(take: Take, path: Path, clip: Clip | None) -> NDArray[np.floating[Any
     return take.time_s if clip is None else clip.time_s
 
 
-def write_blend(path: Path, take: Take, head: HeadModel, clip_path: str | Path) -> None:
-    """Build the take in a new file and save it. What is open in this Blender is closed: for headless use.
+def open_take(
+    take: Take, head: HeadModel, clip_path: str | Path | None = None, name: str | None = None
+) -> bpy.types.Collection:
+    """Build the take in a new file. What is open in this Blender is closed: for headless use."""
+    bpy.ops.wm.read_homefile(use_empty=True)
+    return build_scene(bpy.context, take, head, clip_path=clip_path and Path(clip_path).resolve(), name=name)
+
+
+def write_blend(path: Path, take: Take, head: HeadModel, clip_path: str | Path | None, name: str | None = None) -> None:
+    """Build the take as `open_take` does and save it.
 
     Raises:
         MicrofaceError: ``disk_full``, ``read_only``, ``not_written``, or as `build_scene`; `path` is then as before.
     """
-    bpy.ops.wm.read_homefile(use_empty=True)
-    build_scene(bpy.context, take, head, clip_path=Path(clip_path).resolve())
+    open_take(take, head, clip_path, name)
     _look_through_camera()
     with whole_file(path) as part:
         part.touch()  # fails at once, in the system's words, where nothing can be written

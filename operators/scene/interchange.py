@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ...backend.atomic import whole_file
 from ...backend.errors import MicrofaceError
 from .clock import Clock, sampling_clock
-from .rate import FIRST_FRAME, frame_to_seconds
+from .rate import frame_to_seconds
 from .rate import rate as scene_rate
 
 Array = NDArray[np.float64]

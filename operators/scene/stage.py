@@ -15,6 +15,7 @@ from .space import STAND, head_location
 
 STARTUP = {"Cube", "Camera", "Light"}  # what a new file of Blender holds
 WORLD_GREY = (0.3, 0.3, 0.3, 1.0)
+ROUNDING = 1e-6  # frames: 118 / 60 s at 30 a second is frame 60, not a hair beyond
 LIGHT_ARM = Vector((-0.35, -0.6, 0.35))  # m, world: from the head to the light, on the camera's side
 LIGHT_SIZE, LIGHT_POWER = 0.5, 5.0  # m, W
 
@@ -28,7 +29,7 @@ def is_empty(scene: bpy.types.Scene) -> bool:
 def dress(scene: bpy.types.Scene, collection: bpy.types.Collection, take: Take, fps: float) -> None:
     """Frame range, playback in real time, light; the start-up cube, which would swallow camera and head, is hidden."""
     first, last = seconds_to_frame(take.time_s[[0, -1]], fps)
-    scene.frame_start, scene.frame_end = int(np.floor(first)), int(np.ceil(last))
+    scene.frame_start, scene.frame_end = int(np.floor(first + ROUNDING)), int(np.ceil(last - ROUNDING))
     scene.frame_set(scene.frame_start)
     scene.sync_mode = "FRAME_DROP"
     for thing in scene.objects:

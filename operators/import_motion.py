@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Motion that another program captured, on a head in the scene."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import bpy
+from bpy.props import FloatProperty, StringProperty
+
+from ..backend.messages import Message
+from . import job, properties
+from .reconstruct import free_path, look_through_camera, show_result, takes_folder
+
+
+class MICROFACE_OT_import_motion(job.Job, bpy.types.Operator):
+    """Read a Live Link Face recording (.csv) or a FLAME sequence (.npz) and animate the chosen head with it"""
+
+    bl_idname = "microface.import_motion"
+    bl_label = "Import Motion"
+    bl_options = {"UNDO"}
+
+    filepath: StringProperty(subtype="FILE_PATH")
+    filter_glob: StringProperty(default="*.csv;*.npz", options={"HIDDEN"})
+    fps: FloatProperty(
+        name="Frame Rate",
+        description="Of a file that does not say it, or of the timecode; 0: as the file says",
+        min=0,
+        max=32767,
+    )
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """One job at a time."""
+        cls.poll_message_set("A job is running: wait for it, or cancel it")
+        return not job.running()
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Ask which file."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def prepare(self, context: bpy.types.Context) -> tuple[list[str], Sequence[Path]]:
+        """Write the choice as a command line."""
+        source = Path(bpy.path.abspath(self.filepath))
+        take, head = free_path(takes_folder(context), source.stem), properties.settings(context).head
+        argv = ["import", str(source), "--out", str(take)]
+        argv += ["--head", bpy.path.abspath(head)] if head else []
+        return argv + (["--fps", f"{self.fps:.6g}"] if self.fps else []), [take]
+
+    def finish(self, context: bpy.types.Context, result: Message) -> None:
+        """Build the scene."""
+        from ..backend.heads import load_head
+        from ..backend.take import read_take
+        from .scene.build import build_scene
+
+        take, head = read_take(Path(result["take"])), load_head(result["head"])
+        rate = properties.settings(context).rate
+        name = Path(self.filepath).stem
+        build_scene(context, take, head, clip_path=None, rate=None if rate == "auto" else rate, name=name)
+        look_through_camera(context)
+        show_result(context, result)
+        self.report({"INFO"}, result["text"])
+
+
+CLASSES = (MICROFACE_OT_import_motion,)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Import and export as a user has them: the command line through the bpy module, and the buttons by `execute`."""
+
+import csv
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+bpy = pytest.importorskip("bpy")
+
+from microface.backend.exchange.live_link import ANGLES, ORDER  # noqa: E402
+from microface.backend.take import read_take  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+START = (
+    "import runpy, sys; runpy.run_path({bootstrap!r})['install_package']();"
+    "from microface.operators.command_line import main; sys.exit(main(sys.argv[1:]))"
+).format(bootstrap=str(ROOT / "backend" / "bootstrap.py"))
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", START, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+
+
+@pytest.fixture
+def recording(built: None, tmp_path: Path) -> Path:
+    """Two seconds of a smile that comes and goes, 30 rows a second, as Live Link Face writes them."""
+    path = tmp_path / "smile.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Timecode", "BlendShapeCount", *(name[0].upper() + name[1:] for name in ORDER), *ANGLES])
+        for row in range(60):
+            smile = 1 - abs(row - 30) / 30
+            weights = [smile if name.startswith("mouthSmile") else 0.0 for name in ORDER]
+            writer.writerow([f"10:00:{row // 30:02}:{2 * (row % 30):02}.000", 61, *weights, *[0.01 * row] * 9])
+    return path
+
+
+def test_a_recording_becomes_take_scene_and_files(recording: Path, tmp_path: Path) -> None:
+    done = run("import", recording, "--out", tmp_path / "a.npz", "--blend", tmp_path / "a.blend", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["blend"] == str(tmp_path / "a.blend")
+    done = run("export", tmp_path / "a.npz", "--glb", tmp_path / "a.glb", f"--fbx={tmp_path / 'a.fbx'}", "--csv",
+               tmp_path / "t.csv", "--json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    last = json.loads(done.stdout.splitlines()[-1])  # nothing but messages on stdout
+    assert last["files"] == [str(tmp_path / name) for name in ("t.csv", "a.glb", "a.fbx")]
+    done = run("export", tmp_path / "a.npz", "--usd", tmp_path / "a.usdc", "--abc", tmp_path / "a.abc")
+    assert done.returncode == 0, done.stderr
+    assert "a.usdc: 30 frames a second" in done.stdout
+    made = {path.name for path in tmp_path.iterdir()}
+    assert made == {"smile.csv", "a.npz", "a.blend", "a.glb", "a.fbx", "t.csv", "a.usdc", "a.abc"}
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
+    scene = bpy.context.scene
+    assert (scene.render.fps, scene.frame_start, scene.frame_end) == (30, 1, 60)
+    scene.frame_set(31)
+    keys = next(thing for thing in bpy.data.objects if thing.type == "MESH").data.shape_keys
+    assert keys.key_blocks["mouthSmileLeft"].value == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["export", "a.npz", "--glb", "a.fbx"], 2, "does not end in .glb"),
+        (["export", "gone.npz", "--glb", "a.glb"], 1, "There is no file gone.npz"),
+        (["export", "a.glb", "--glb", "a.glb"], 1, "a.glb would be overwritten"),
+        (["export", "a.npz", "--glb", "b.glb", "--csv", "b.glb"], 1, "b.glb would be overwritten"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], status: int, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(*arguments)
+    assert done.returncode == status
+    assert words in done.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def addon() -> Iterator[ModuleType]:
+    """The add-on, registered. Blender 4.5 hangs at exit when a class stays registered."""
+    place = ROOT / "__init__.py"
+    spec = importlib.util.spec_from_file_location("microface", place, submodule_search_locations=[str(ROOT)])
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.register()
+    yield module
+    module.unregister()
+
+
+def test_buttons(addon: ModuleType, recording: Path, tmp_path: Path) -> None:
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    assert not bpy.ops.microface.export_animation.poll()
+    assert not bpy.ops.microface.export_table.poll()
+    assert bpy.ops.microface.import_motion(filepath=str(recording)) == {"FINISHED"}
+    take = read_take(tmp_path / "smile.take.npz")
+    assert len(take.time_s) == 60
+    assert bpy.data.collections["smile"].objects
+    assert bpy.ops.microface.export_animation(filepath=str(tmp_path / "a.abc")) == {"FINISHED"}
+    assert bpy.ops.microface.export_table(filepath=str(tmp_path / "a.txt"), kind="elan") == {"FINISHED"}
+    assert (tmp_path / "a.abc").stat().st_size > 1000
+    assert (tmp_path / "a.txt").read_text().startswith("Tier")
+    with pytest.raises(RuntimeError, match=r"none of \.glb"):
+        bpy.ops.microface.export_animation(filepath=str(tmp_path / "a.obj"))
+    with pytest.raises(RuntimeError, match="no file"):
+        bpy.ops.microface.import_motion(filepath=str(tmp_path / "gone.csv"))
