@@ -5,8 +5,13 @@ from pathlib import Path
 
 from ..models.assets import asset_path
 from ..models.head.model import HeadModel, read_head
+from ..models.head.read.recognise import read_any_head
 
 
 def load_head(name: str) -> HeadModel:
-    """Read the built-in head (`generic`) or one from a file."""
-    return read_head(asset_path("generic_head.npz") if name == "generic" else Path(name))
+    """Read the built-in head (`generic`), or FLAME, GNM Head, ICT-FaceKit or a Microface head from a file or folder.
+
+    Raises:
+        MicrofaceError: as `read_any_head`.
+    """
+    return read_head(asset_path("generic_head.npz")) if name == "generic" else read_any_head(Path(name))

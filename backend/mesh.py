@@ -37,15 +37,23 @@ def refuse_large(frames: int, vertices: int) -> None:
 
 
 def refuse_other_head(take: Take, head: HeadModel) -> None:
-    """A take means nothing on another head than its own.
+    """A take means nothing on another head than its own: the same coefficients are another face there.
 
     Raises:
         MicrofaceError: ``other_head``.
     """
-    if take.expression_names != head.expression_names or take.shape_offset.shape != head.template.shape:
-        name = take.head.get("name", "?")
-        text = f"The take was made with another head ('{name}', not this '{head.name}')."
-        raise MicrofaceError("other_head", text, "Reconstruct the video again, or give the head of the take.")
+    same = (
+        take.head.get("sha256") == head.sha256
+        and take.expression_names == head.expression_names
+        and take.joint_names == head.joint_names
+        and take.shape.shape == (len(head.identity),)
+        and take.shape_offset.shape == head.template.shape
+    )
+    if not same:
+        name = str(take.head.get("name", "?"))
+        other = "this one" if name == head.name else f"'{head.name}'"
+        text = f"The take was made with another head ('{name}', not {other}): its numbers mean another face there."
+        raise MicrofaceError("other_head", text, "Choose the head of the take, or reconstruct the video again.")
 
 
 def write_mesh(path: str | Path, take: Take, head: HeadModel, progress: Progress) -> None:

@@ -57,3 +57,19 @@ def built() -> None:
     ]
     if missing:
         pytest.skip(f"not built: {', '.join(missing)}")
+
+
+@pytest.fixture(scope="session")
+def published() -> Any:
+    """The module `published.py`: other people's heads in the layouts they are published in."""
+    spec = importlib.util.spec_from_file_location("published", ROOT / "tests" / "published.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def flame_arrays(published: Any) -> Any:
+    """FLAME's arrays: the real ones as far as they are there."""
+    return published.flame_arrays(SHARED)

@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 from ..errors import MicrofaceError
 from .embedding import Landmarks, embed
 from .eyes import build_eye
+from .face import seen
 from .hm08 import build_skin, build_tongue, face_region, kept_vertices
 from .identity_modes import SEED, TargetSet, principal_modes, read_identity, sample_adults
 from .lashes import GROUPS, build_lashes
 from .lips import seal
-from .model import FLIP, HeadModel, write_head
 from .model import JOINT_NAMES as JOINTS
+from .model import HeadModel, write_head
 from .obj import BaseMesh, read_base
 from .part import PART_NAMES, Piece, join, triangles
-from .raster import project, rasterise
 from .rig import joint_members, skin_weights
-from .rotation import rotation_matrix
 from .targets import UNITS, read_target
 from .teeth import LOWER, UPPER, build_gums, build_teeth
 from .units import UNIT_NAMES
@@ -103,13 +102,7 @@ def assemble(base: BaseMesh, weights: Array, units: Array, identity: TargetSet) 
 
 
 def _visible(whole: Piece) -> NDArray[np.bool_]:
-    """(V,) vertices of triangles seen from the front or from either side: not those in nostrils or under the chin."""
-    faces, seen = triangles(whole.polygons), np.zeros(len(whole.vertices), bool)
-    opaque = faces[np.repeat(whole.part, np.where(whole.polygons[:, 3] < 0, 1, 2)) != PART_NAMES.index("lashes")]
-    camera = np.array([[2000.0, 0, 300], [0, 2000, 300], [0, 0, 1]])
-    middle = whole.vertices[opaque[:, 0]].mean(0)
-    for yaw in (0.0, 0.6, -0.6):
-        turned = (whole.vertices - middle) @ rotation_matrix(np.array([0, yaw, 0])).T @ FLIP + [0, 0, 1.0]
-        triangle, _ = rasterise(project(turned, camera), opaque, 600, 600)
-        seen[opaque[np.unique(triangle[triangle >= 0])]] = True
-    return seen
+    """(V,) vertices that are seen from the front or from either side; lashes hide nothing."""
+    faces = triangles(whole.polygons)
+    thin = np.repeat(whole.part, np.where(whole.polygons[:, 3] < 0, 1, 2)) == PART_NAMES.index("lashes")
+    return seen(whole.vertices, faces[~thin])

@@ -5,7 +5,7 @@
     vertices = FLIP @ v + translation
 
 Li, Bolkart, Black, Li, Romero: Learning a model of facial shape and expression from 4D scans. ACM TOG 36(6), 2017.
-Unlike there the joints move with the identity only: an expression never moves a joint.
+There the joints move with the expression too (`joint_expression`); on the generic head with the identity only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,12 @@ JOINT_NAMES = ("root", "neck", "jaw", "eye_left", "eye_right")
 PARENTS = (-1, 0, 1, 1, 1)
 
 # The file
-TEXTS = ("name", "licence", "part_names", "expression_names", "joint_names")
+TEXTS = ("name", "licence", "citation", "part_names", "expression_names", "joint_names")
 INTEGERS = ("faces", "polygons", "part", "landmark_index", "landmark_triangle", "parents")
 GRID = 1e-8  # m: values are stored as multiples of it, which hides the last bits in which machines differ
+_ABSENT = ("joint_expression", "citation")  # not in the file where they are empty
+#: What gives coefficients their meaning.
+SPACE = ("template", "faces", "identity", "expression", "expression_names", "joint_template", "pose_correctives")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class HeadModel:
 
     name: str
     licence: str
-    sha256: str  #: of the file it was read from
+    sha256: str  #: `fingerprint` of the space its coefficients live in
     template: Array  #: (V, 3) m, the mean adult
     faces: NDArray[np.int32]  #: (F, 3) counter-clockwise seen from outside
     polygons: NDArray[np.int32]  #: (P, 4) the same surface as quads; -1 in the last column for a triangle
@@ -74,6 +77,9 @@ class HeadModel:
     landmark_weight: Array  #: (L, 3) barycentric
     joint_names: tuple[str, ...] = JOINT_NAMES
     parents: tuple[int, ...] = PARENTS
+    #: (E, J, 3) m at full strength, or (0, J, 3) where an expression moves no joint
+    joint_expression: Array = field(default_factory=lambda: np.zeros((0, len(JOINT_NAMES), 3)))
+    citation: str = ""  #: what to cite when publishing with it
 
     @property
     def face_part(self) -> NDArray[np.int8]:
@@ -89,9 +95,17 @@ class HeadModel:
         """Vertices (V, 3) of a person at rest, head space, from identity coefficients (S,)."""
         return self.template + np.tensordot(np.asarray(shape, np.float64), self.identity, 1)
 
-    def joints(self, shape: Floats) -> Array:
-        """Joint centres (J, 3) of a person, head space."""
-        return self.joint_template + np.tensordot(np.asarray(shape, np.float64), self.joint_identity, 1)
+    def joints(self, shape: Floats, expression: Floats | None = None) -> Array:
+        """Joint centres (J, 3) of a person, head space: at rest, or with an expression before posing."""
+        at_rest = self.joint_template + np.tensordot(np.asarray(shape, np.float64), self.joint_identity, 1)
+        return at_rest if expression is None else at_rest + self.joint_shift(expression)
+
+    def joint_shift(self, expression: Floats) -> Array:
+        """How far expressions (..., E) move the joints before posing, (..., J, 3) m."""
+        values = np.asarray(expression, np.float64)
+        if not len(self.joint_expression):
+            return np.zeros((*values.shape[:-1], *self.joint_template.shape))
+        return np.asarray(np.tensordot(values, self.joint_expression, 1))
 
     def pose(self, vertices: Floats, joints: Floats, pose: Floats) -> Array:
         """Pose correctives and skinning.
@@ -124,7 +138,7 @@ class HeadModel:
             (V, 3) m, camera space.
         """
         rest = self._rest(shape, expression, offset, slice(None))
-        return np.asarray(self.pose(rest, self.joints(shape), pose) @ FLIP + translation)
+        return np.asarray(self.pose(rest, self.joints(shape, expression), pose) @ FLIP + translation)
 
     def jacobians(
         self,
@@ -137,16 +151,19 @@ class HeadModel:
     ) -> Jacobians:
         """Vertices and their analytic derivatives, of `rows` (N,) or of all vertices; arguments as in `vertices`."""
         row: Rows = np.arange(len(self.template)) if rows is None else rows
-        local, joints, weights = rotation_matrix(pose), self.joints(shape), self.weights[row]
+        local, joints, weights = rotation_matrix(pose), self.joints(shape, expression), self.weights[row]
         world = world_rotations(local, self.parents)
         rest = self._rest(shape, expression, offset, row) + self._corrective(local, row)
         linear = FLIP @ blend(world, weights)
         turn = turn_derivatives(rest, joints, np.asarray(pose, np.float64), world, weights, self.parents)
-        moved = np.einsum("sja,nj->nas", shifts(world, self.joint_identity, self.parents), weights)
+        carried, moved = (
+            FLIP @ np.einsum("sja,nj->nas", shifts(world, basis, self.parents), weights)
+            for basis in (self.joint_identity, self.joint_expression)
+        )
         return Jacobians(
             vertices=skin(rest, joints, world, weights, self.parents) @ FLIP + translation,
-            shape=linear @ self.identity[:, row].transpose(1, 2, 0) + FLIP @ moved,
-            expression=linear @ self.expression[:, row].transpose(1, 2, 0),
+            shape=linear @ self.identity[:, row].transpose(1, 2, 0) + carried,
+            expression=linear @ self.expression[:, row].transpose(1, 2, 0) + (moved if moved.size else 0.0),
             pose=np.einsum("ab,nbjc->najc", FLIP, turn) + self._d_corrective(pose, local, linear, row),
         )
 
@@ -175,12 +192,32 @@ class HeadModel:
         return out
 
 
+def fingerprint(head: HeadModel) -> str:
+    """SHA-256 of the space its coefficients live in: the same for one head, whatever file it was read from.
+
+    A take records it: the same numbers are another face in another space, even on the same topology.
+    """
+    digest = hashlib.sha256()
+    for name in SPACE:
+        value = getattr(head, name)
+        raw = "\n".join(value).encode() if name in TEXTS else _stored(value).tobytes()
+        digest.update(f"{name} {len(raw)}\n".encode() + raw)
+    return digest.hexdigest()
+
+
+def _stored(array: NDArray[Any]) -> NDArray[Any]:
+    """As it lies in a file: little endian, floats as float32 on a fixed grid and without a negative zero."""
+    if array.dtype.kind == "f":
+        return np.asarray((np.round(array.astype(np.float64) / GRID) * GRID).astype("<f4") + np.float32(0))
+    return array.astype(array.dtype.newbyteorder("<"))
+
+
 def write_head(path: Path, head: HeadModel) -> None:
     """Store a head. Floats become float32 on a fixed grid, so that equal heads give equal bytes."""
-    arrays: dict[str, Any] = {f.name: np.asarray(getattr(head, f.name)) for f in fields(head) if f.name != "sha256"}
-    for name, array in arrays.items():
-        if array.dtype.kind == "f":
-            arrays[name] = (np.round(array.astype(np.float64) / GRID) * GRID).astype(np.float32) + np.float32(0)
+    arrays: dict[str, Any] = {
+        f.name: _stored(np.asarray(getattr(head, f.name))) for f in fields(head) if f.name not in ("sha256", *_ABSENT)
+    }
+    arrays |= {name: _stored(np.asarray(getattr(head, name))) for name in _ABSENT if len(getattr(head, name))}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # NumPy dates every entry 1980
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -199,12 +236,17 @@ def read_head(path: Path) -> HeadModel:
         raw = Path(path).read_bytes()
         with np.load(io.BytesIO(raw), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        head = HeadModel(sha256=hashlib.sha256(raw).hexdigest(), **{k: _value(k, v) for k, v in arrays.items()})
-        _check(head)
+        head = HeadModel(sha256="", **{k: _value(k, v) for k, v in arrays.items()})
+        check(head)
+        return named(head)
     except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         text = f"{path} is not a readable head file: {error}."
         raise MicrofaceError("bad_head", text, "Build it again: remove it and run `python3 dev.py demo`.") from error
-    return head
+
+
+def named(head: HeadModel) -> HeadModel:
+    """The head with its fingerprint."""
+    return replace(head, sha256=fingerprint(head))
 
 
 def _value(name: str, array: NDArray[Any]) -> Any:
@@ -220,8 +262,12 @@ def _value(name: str, array: NDArray[Any]) -> Any:
     return array.astype(np.float64)
 
 
-def _check(head: HeadModel) -> None:
-    """Shapes agree with one another and indices stay inside."""
+def check(head: HeadModel) -> None:
+    """Shapes agree with one another, indices stay inside, numbers are finite.
+
+    Raises:
+        ValueError: with what is wrong.
+    """
     v, j = len(head.template), len(head.joint_names)
     s, e, p, m = len(head.identity), len(head.expression_names), len(head.polygons), len(head.landmark_index)
     expected = {
@@ -229,6 +275,7 @@ def _check(head: HeadModel) -> None:
         "identity": (s, v, 3), "expression": (e, v, 3), "joint_template": (j, 3), "joint_identity": (s, j, 3),
         "weights": (v, j), "pose_correctives": (len(head.pose_correctives), v, 3), "face_mask": (v,),
         "landmark_triangle": (m,), "landmark_weight": (m, 3), "parents": (j,),
+        "joint_expression": (min(e, len(head.joint_expression)), j, 3),
     }  # fmt: skip
     for name, shape in expected.items():
         if np.shape(getattr(head, name)) != shape:
@@ -237,5 +284,7 @@ def _check(head: HeadModel) -> None:
         index = getattr(head, name)
         if index.size and (index.min() < -1 or index.max() >= top):
             raise ValueError(f"{name} points outside the mesh")
+    if len(head.joint_expression) not in (0, e):
+        raise ValueError(f"{len(head.joint_expression)} expressions move joints")
     if len(head.pose_correctives) not in (0, 9 * (j - 1)):
         raise ValueError(f"{len(head.pose_correctives)} pose correctives")

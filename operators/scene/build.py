@@ -49,7 +49,7 @@ def build_scene(
         name: of the collection; None: the footage's, or the head's.
 
     Raises:
-        MicrofaceError: ``wrong_head``, ``no_face`` or ``too_strong``, before anything is built.
+        MicrofaceError: ``other_head``, ``no_face`` or ``too_strong``, before anything is built.
     """
     scene, path = context.scene, Path(clip_path) if clip_path else None
     moving = channels(take, head)

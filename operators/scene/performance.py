@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...backend.errors import MicrofaceError
+from ...backend.mesh import refuse_other_head
 from ...backend.types import BRIDGED, Take
 from ...models.head.model import HeadModel
 from ...models.head.rotation import rotation_matrix
@@ -46,7 +47,7 @@ def channels(take: Take, head: HeadModel) -> list[Channel]:
     Raises:
         MicrofaceError: the take was made with another head.
     """
-    _check(take, head)
+    refuse_other_head(take, head)
     keyed = keyed_frames(take)
     units = zip(head.expression_names, head.expression, take.expression[keyed].T, strict=True)
     details = zip(_numbered("detail", take.detail_basis), take.detail_basis, take.detail[keyed].T, strict=True)
@@ -64,15 +65,3 @@ def _correctives(take: Take, head: HeadModel, keyed: NDArray[np.bool_]) -> list[
 
 def _numbered(name: str, items: Floats) -> list[str]:
     return [f"{name} {number:02d}" for number in range(1, len(items) + 1)]
-
-
-def _check(take: Take, head: HeadModel) -> None:
-    same = (
-        take.expression_names == head.expression_names
-        and take.joint_names == head.joint_names
-        and take.shape_offset.shape == head.template.shape
-        and take.shape.shape == (len(head.identity),)
-    )
-    if not same:
-        text = f"The take was made with the head '{take.head.get('name', 'unknown')}', not with '{head.name}'."
-        raise MicrofaceError("wrong_head", text, "Choose the head that made it, or reconstruct the clip again.")

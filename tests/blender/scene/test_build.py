@@ -200,9 +200,11 @@ def test_a_take_without_a_face_is_refused(head, make_take):
 
 
 def test_a_take_of_another_head_is_refused(head, make_take):
-    take = replace(make_take(head), expression_names=("a", "b", "c", "d", "e"))
-    with pytest.raises(MicrofaceError, match="made with the head 'egg'"):
-        build_scene(bpy.context, take, head, clip_path="clip.mp4")
+    take = make_take(head)
+    for change in ({"expression_names": ("a", "b", "c", "d", "e")}, {"head": {"name": "egg", "sha256": "1" * 64}}):
+        with pytest.raises(MicrofaceError, match="made with another head") as caught:
+            build_scene(bpy.context, replace(take, **change), head, clip_path="clip.mp4")
+        assert caught.value.code == "other_head"
 
 
 def test_markers(head, make_take):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,8 +100,17 @@ def test_more_than_four_gigabytes_are_refused(tmp_path: Path, head: HeadModel) -
     assert caught.value.code == "mesh_too_large"
 
 
-def test_another_head_is_refused(tmp_path: Path, head: HeadModel) -> None:
-    take = replace(take_of(head, 2), shape_offset=np.zeros((7, 3), np.float32))
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shape_offset": np.zeros((7, 3), np.float32)},
+        {"head": {"name": "FLAME 2020", "sha256": "0" * 64}},  # same sizes and names, other coefficients
+        {"head": {}},
+    ],
+    ids=["sizes", "hash", "unknown"],
+)
+def test_another_head_is_refused(change: dict[str, Any], tmp_path: Path, head: HeadModel) -> None:
+    take = replace(take_of(head, 2), **change)
     with pytest.raises(MicrofaceError, match="another head") as caught:
         write_mesh(tmp_path / "m.npz", take, head, still)
     assert caught.value.code == "other_head"
