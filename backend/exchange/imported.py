@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.head.model import HeadModel
+from ..assembly import DETAIL_MODES
 from ..result import software
 from ..types import FLIP, MEASURED, NO_FACE, Floats, Take
 
 SIZE = (1280, 720)  #: px of the camera a file without one is shown through
 FOCAL_PX = 1280.0
+SMALLEST_MODE = 1e-6  #: of the largest; below is float32's rounding
 DISTANCE_M = 0.6  #: of the face from it
 
 
@@ -30,6 +32,7 @@ class Motion:
     translation: NDArray[np.float64] | None = None  #: (T, 3) camera space m; None: the face before the camera
     shape: NDArray[np.float64] | None = None  #: (S,); None: the mean face
     shape_offset: NDArray[np.float64] | None = None  #: (V, 3) m
+    detail: NDArray[np.float64] | None = None  #: (T, V, 3) m, added to every frame at rest
 
 
 def take_of(motion: Motion, head: HeadModel, path: Path, fps: float, settings: dict[str, Any]) -> Take:
@@ -38,6 +41,7 @@ def take_of(motion: Motion, head: HeadModel, path: Path, fps: float, settings: d
     translation = facing(head, frames) if motion.translation is None else motion.translation
     known = [np.isfinite(part).reshape(frames, -1).all(1) for part in (motion.expression, motion.pose, translation)]
     seen = np.logical_and.reduce(known)
+    basis, strength = _modes(motion.detail, seen, head)
     return Take(
         time_s=motion.time_s, valid=np.where(seen, MEASURED, NO_FACE).astype(np.uint8),
         shape=_f32(np.zeros(len(head.identity)) if motion.shape is None else motion.shape),
@@ -48,8 +52,7 @@ def take_of(motion: Motion, head: HeadModel, path: Path, fps: float, settings: d
         joint_names=head.joint_names, pose=_f32(_where(seen, motion.pose)),
         pose_std=_f32(np.full((frames, joints, 3), np.nan)),
         translation=_where(seen, translation), translation_std=_f32(np.full((frames, 3), np.nan)),
-        detail_basis=np.zeros((0, *head.template.shape), np.float32), detail=np.zeros((frames, 0), np.float32),
-        detail_std=np.zeros((frames, 0), np.float32),
+        detail_basis=_f32(basis), detail=_f32(_where(seen, strength)), detail_std=_f32(np.full(strength.shape, np.nan)),
         camera=np.array([[FOCAL_PX, 0, (SIZE[0] - 1) / 2], [0, FOCAL_PX, (SIZE[1] - 1) / 2], [0, 0, 1]]), size=SIZE,
         landmark_frames=np.zeros(0, np.int64), landmarks=np.zeros((0, 478, 2), np.float32),
         confidence=_f32(seen.astype(float)), noise_px={}, template_frames=np.zeros(0, np.int64), events=(),
@@ -63,6 +66,20 @@ def facing(head: HeadModel, frames: int) -> NDArray[np.float64]:
     """Translations (T, 3) that put the face on the camera's axis, DISTANCE_M away."""
     face = head.template[head.face_mask] if head.face_mask.any() else head.template
     return np.tile(np.array([0, 0, DISTANCE_M]) - face.mean(0) @ FLIP, (frames, 1))
+
+
+def _modes(
+    detail: NDArray[np.float64] | None, seen: NDArray[np.bool_], head: HeadModel
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Principal motions (D, V, 3) of a detail (T, V, 3) and their strengths (T, D), the largest of each 1."""
+    if detail is None or not np.nan_to_num(detail[seen]).any():
+        return np.zeros((0, *head.template.shape)), np.zeros((len(seen), 0))
+    flat = np.where(seen[:, None], detail.reshape(len(seen), -1), 0)
+    left, size, right = np.linalg.svd(flat, full_matrices=False)
+    keep = min(DETAIL_MODES, int((size > SMALLEST_MODE * size[0]).sum()))
+    strength = left[:, :keep] * size[:keep]
+    peak = np.abs(strength).max(0)
+    return (right[:keep] * peak[:, None]).reshape(-1, *head.template.shape), strength / peak
 
 
 def mean_rate(time_s: Floats) -> float:

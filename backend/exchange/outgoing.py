@@ -35,7 +35,7 @@ def export_take(options: argparse.Namespace) -> dict[str, Any]:
     writers: dict[str, Callable[[Path, Take], None]] = {
         "csv": lambda path, take: write_curves(path, take, load_head(options.head)),
         "arkit": write_live_link,
-        "flame": write_flame_sequence,
+        "flame": lambda path, take: write_flame_sequence(path, take, load_head(options.head)),
         "elan": lambda path, take: write_elan(path, [from_event(event) for event in take.events]),
         "casme2": lambda path, take: _write_sheet(path, take, samm=False),
         "samm": lambda path, take: _write_sheet(path, take, samm=True),

@@ -45,7 +45,7 @@ def named_head() -> HeadModel:
 @pytest.fixture(scope="session")
 def flame_head() -> HeadModel:
     """Six coefficients before two lids, as a head with FLAME's own keys and named units has them."""
-    names = (*(f"expression {number:03}" for number in range(1, 7)), "eyeBlinkLeft", "eyeBlinkRight")
+    names = (*(f"expression_{number:03}" for number in range(6)), "eyeBlinkLeft", "eyeBlinkRight")
     return small_head(names, "flame")
 
 

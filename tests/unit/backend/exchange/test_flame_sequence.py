@@ -3,6 +3,7 @@
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ from microface.backend.exchange.flame_sequence import (
     read_flame_sequence,
     write_flame_sequence,
 )
+from microface.backend.mesh import vertices_at
 from microface.backend.take import read_take, write_take
 from microface.backend.types import FLIP, NO_FACE, Take
 from microface.models.head.model import HeadModel
-from microface.models.head.rotation import rotation_matrix
 
 RNG = np.random.default_rng(11)
 
@@ -101,20 +102,41 @@ def test_a_take_comes_back_with_its_times_and_gaps(
     take = make_take(flame_head)
     take.expression[:, 6:] = np.where(take.valid[:, None] == 0, 0, np.nan)
     take.shape[:] = [1, -2, 0.5, 0]
-    write_flame_sequence(tmp_path / "a.npz", take)
     path = tmp_path / "a.npz"
+    write_flame_sequence(path, take, flame_head)
     write_take(tmp_path / "b.npz", flame_take(read_flame_sequence(path), flame_head, path))
     back = read_take(tmp_path / "b.npz")
     np.testing.assert_array_equal(back.time_s, take.time_s)
     assert back.valid[5] == NO_FACE
-    for name in ("expression", "pose", "shape", "shape_offset", "valid"):
+    for name in ("expression", "pose", "shape", "shape_offset", "valid", "detail"):
         np.testing.assert_array_equal(getattr(back, name), getattr(take, name), err_msg=name)
-    np.testing.assert_allclose(back.translation, take.translation, rtol=0, atol=1e-15)
-    assert rotation_matrix(back.pose[0, 0]).shape == (3, 3)
+    np.testing.assert_allclose(back.translation, take.translation, rtol=0, atol=1.2e-7)  # float32 of metres
+    with pytest.raises(MicrofaceError, match="written on another head"):
+        flame_take(read_flame_sequence(path), replace(flame_head, sha256="other"), path)
+
+
+def test_what_moves_beside_the_coefficients_comes_back_as_detail(
+    flame_head: HeadModel, make_take: Callable[..., Take], tmp_path: Path
+) -> None:
+    """Named units and detail of a take: the surface is the same, though the keys are not."""
+    rng = np.random.default_rng(9)
+    take = replace(
+        make_take(flame_head),
+        detail_basis=(0.002 * rng.standard_normal((2, 30, 3))).astype(np.float32),
+        detail=rng.standard_normal((40, 2)).astype(np.float32),
+    )
+    path = tmp_path / "a.npz"
+    write_flame_sequence(path, take, flame_head)
+    back = flame_take(read_flame_sequence(path), flame_head, path)
+    assert back.detail.shape == (40, 4)  # two lids and two modes
+    assert np.abs(np.nan_to_num(back.detail)).max() == pytest.approx(1)
+    for index in (0, 4, 39):
+        was, now = (vertices_at(one, flame_head, index) for one in (take, back))
+        np.testing.assert_allclose(now, was, atol=3e-7)
 
 
 def test_coefficients_are_found_by_their_number() -> None:
-    names = ("mouthSmileLeft", "expression 010", "expression 002", "expr_1", "expressive")
+    names = ("mouthSmileLeft", "expression_010", "expression_002", "expression_000", "expressive_001")
     assert coefficients(names) == [3, 2, 1]
 
 
@@ -133,6 +155,7 @@ class Bomb:
         ({"jaw_pose": np.zeros((5, 3))}, r"'jaw_pose' has shape \(5, 3\)"),
         ({"expr": np.array([["a"] * 6] * 6)}, "'expr' holds <U1, not numbers"),
         ({"expr": np.array([[Bomb()]])}, "Python objects"),
+        ({"dynamic_offset": np.zeros((5, 30, 3))}, r"'dynamic_offset' has shape \(5, 30, 3\)"),
         ({"shape": np.array([np.nan] * 4)}, "'shape' holds NaN"),
         ({"time_s": np.zeros(6)}, "'time_s' holds no 6 rising times"),
         ({"time_s": np.arange(5.0)}, "'time_s' holds no 6 rising times"),
@@ -176,12 +199,13 @@ def test_heads_that_do_not_fit(
     for changes, words in (
         ({"shape": np.ones(9)}, "9 shape coefficients"),
         ({"static_offset": np.zeros((1, 31, 3))}, "31 vertices"),
+        ({"dynamic_offset": np.zeros((6, 29, 3))}, "29 vertices"),
     ):
         path = saved(tmp_path / "b.npz", **vhap(**changes))
         with pytest.raises(MicrofaceError, match=words):
             flame_take(read_flame_sequence(path, 25), flame_head, path)
     with pytest.raises(MicrofaceError, match="no coefficients of FLAME"):
-        write_flame_sequence(tmp_path / "c.npz", make_take(named_head))
-    with pytest.raises(MicrofaceError, match="would be lost"):
-        write_flame_sequence(tmp_path / "c.npz", make_take(flame_head))
+        write_flame_sequence(tmp_path / "c.npz", make_take(named_head), named_head)
+    with pytest.raises(MicrofaceError, match="another head"):
+        write_flame_sequence(tmp_path / "c.npz", make_take(flame_head), named_head)
     assert not (tmp_path / "c.npz").exists()
