@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Coding sheets of CASME II, SAMM and their kin, saved as CSV or tab-delimited text.
+"""Coding sheets of CASME II, SAMM and their kin, as the .xlsx they come in or saved as text.
 
 A row is one expression: Subject, Filename, onset, apex and offset as frame numbers, action units, emotion; SAMM begins
 with prose and has a column `Type` or `Micro`. Frame numbers name the pictures and count from 1 in most sets. An apex of
@@ -55,7 +55,7 @@ def read_coding_sheet(path: Path, time_of: Callable[[float], float], clip: str =
     """Read the rows of a sheet.
 
     Args:
-        path: CSV or tab-delimited.
+        path: .xlsx, CSV or tab-delimited.
         time_of: frame number -> seconds.
         clip: only rows of this `SUBJECT/FILENAME`, or of this file name.
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tables in text files of any make: comma, semicolon or tab, UTF-8, UTF-16 or Windows, decimal point or comma."""
+"""Tables of any make: text with comma, semicolon or tab, in UTF-8, UTF-16 or Windows' letters, with decimal point or comma;
+or a workbook.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import MicrofaceError
+from .workbook import is_workbook, read_workbook
 
 MAX_BYTES = 2 * 2**30
 HEADER_WITHIN = 40  #: rows; coding sheets begin with prose
@@ -35,10 +38,14 @@ def read_cells(path: Path) -> list[tuple[int, list[str]]]:
     Raises:
         MicrofaceError: ``no_file``, ``empty_file`` or ``bad_table``.
     """
+    if not path.is_file():
+        raise MicrofaceError("no_file", f"There is no file {path}.", "Check the path.")
+    if is_workbook(path):
+        return _filled(path, read_workbook(path))
     text = _decoded(path)
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:
-        raise MicrofaceError("empty_file", f"{path} is empty.", "Export it again.")
+        return _filled(path, [])
     delimiter = max("\t;,", key=text[: 20 * len(first)].count)
     try:
         reader = csv.reader(text.splitlines(), delimiter=delimiter)
@@ -81,9 +88,13 @@ def number(text: str) -> float:
     return float(text.strip().replace(",", "."))
 
 
+def _filled(path: Path, rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    if not rows:
+        raise MicrofaceError("empty_file", f"{path} is empty.", "Export it again.")
+    return rows
+
+
 def _decoded(path: Path) -> str:
-    if not path.is_file():
-        raise MicrofaceError("no_file", f"There is no file {path}.", "Check the path.")
     if path.stat().st_size > MAX_BYTES:
         raise MicrofaceError("bad_table", f"{path} is larger than 2 GB.", "Split it.")
     raw = path.read_bytes()

@@ -2,6 +2,7 @@
 """Coding sheets and ELAN's text: to events and back; agreement against figures worked out by hand."""
 
 import math
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +133,44 @@ def test_elan_and_back(tmp_path: Path) -> None:
         moments = [(one.onset_s, one.apex_s, one.offset_s) for one in (was, now)]
         np.testing.assert_allclose(moments[1], moments[0], atol=5.1e-4)
         assert (now.kind, now.action_units, now.label) == (was.kind, was.action_units, was.label)
+
+
+def workbook(path: Path, sheet: str, texts: str = "") -> Path:
+    """What a spreadsheet program saves, reduced to what must be there; the first sheet is empty."""
+    space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", f"<worksheet {space}><sheetData/></worksheet>")
+        archive.writestr("xl/worksheets/sheet2.xml", f"<worksheet {space}><sheetData>{sheet}</sheetData></worksheet>")
+        archive.writestr("xl/sharedStrings.xml", f"<sst {space}>{texts}</sst>")
+    return path
+
+
+def test_a_sheet_as_it_is_handed_out(tmp_path: Path) -> None:
+    """Shared texts with runs, texts in place, numbers with and without a point, gaps between cells."""
+    texts = "".join(f"<si><t>{text}</t></si>" for text in ("Onset Frame", "Apex Frame", "Offset Frame"))
+    texts += "<si><r><t>4+</t></r><r><t>L10</t></r></si>"
+    head = "".join(f'<c r="{letter}14" t="s"><v>{k}</v></c>' for k, letter in enumerate("DEG"))
+    head += '<c r="AA14" t="inlineStr"><is><t>Action Units</t></is></c>'
+    row = '<c r="D15"><v>46</v></c><c r="E15"><v>59.0</v></c><c r="G15"><v>86</v></c><c r="AA15" t="s"><v>3</v></c>'
+    prose = '<row r="1"><c r="A1" t="inlineStr"><is><t>Prose</t></is></c></row>'
+    path = workbook(tmp_path / "a.xlsx", f'{prose}<row r="14">{head}</row><row r="15">{row}</row>', texts)
+    (one,) = read_coding_sheet(path, frame_times(200))
+    assert (one.onset_s, one.apex_s, one.offset_s) == pytest.approx((0.225, 0.29, 0.425))
+    assert one.action_units == ("4", "L10")
+
+
+def test_bad_workbooks(tmp_path: Path) -> None:
+    whole = workbook(tmp_path / "a.xlsx", '<row r="1"><c r="A1"><v>1</v></c></row>').read_bytes()
+    (tmp_path / "cut.xlsx").write_bytes(whole[:200])
+    bomb = workbook(tmp_path / "bomb.xlsx", "<row/>", "<!DOCTYPE a>")
+    number = workbook(tmp_path / "number.xlsx", '<row r="1"><c r="A1" t="s"><v>7</v></c></row>')
+    for path in (tmp_path / "cut.xlsx", bomb, number):
+        with pytest.raises(MicrofaceError, match="not a workbook"):
+            read_coding_sheet(path, frame_times(200))
+    with pytest.raises(MicrofaceError, match="is empty"):
+        read_coding_sheet(workbook(tmp_path / "empty.xlsx", ""), frame_times(200))
+    with pytest.raises(MicrofaceError, match="no column onsetframe"):
+        read_coding_sheet(tmp_path / "a.xlsx", frame_times(200))
 
 
 @pytest.mark.parametrize(

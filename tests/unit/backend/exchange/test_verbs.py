@@ -61,7 +61,7 @@ def test_one_take_to_every_table_and_back(take: Path, tmp_path: Path) -> None:
         (["export", "TAKE"], "Nothing was asked for"),
         (["export", "TAKE", "--csv", "TAKE"], "would be overwritten"),
         (["import", "TAKE", "--out", "y.npz"], "is not a FLAME sequence"),
-        (["annotations", "TAKE", "TAKE"], "not a text file"),
+        (["annotations", "TAKE", "TAKE"], "is empty"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_no_file(
