@@ -51,15 +51,15 @@ class MICROFACE_OT_import_motion(job.Job, bpy.types.Operator):
         """Build the scene."""
         from ..backend.heads import load_head
         from ..backend.take import read_take
-        from .scene.build import build_scene
+        from .scene.build import build_scene, corrective_note
 
         take, head = read_take(Path(result["take"])), load_head(result["head"])
-        rate = properties.settings(context).rate
-        name = Path(self.filepath).stem
-        build_scene(context, take, head, clip_path=None, rate=None if rate == "auto" else rate, name=name)
+        choice, name = properties.settings(context), Path(self.filepath).stem
+        rate = None if choice.rate == "auto" else choice.rate
+        built = build_scene(context, take, head, clip_path=None, rate=rate, name=name, live=choice.live_correctives)
         look_through_camera(context)
         show_result(context, result)
-        self.report({"INFO"}, result["text"])
+        self.report({"INFO"}, result["text"] + corrective_note(built))
 
 
 CLASSES = (MICROFACE_OT_import_motion,)

@@ -39,6 +39,11 @@ class MICROFACE_PG_settings(bpy.types.PropertyGroup):
         subtype="FILE_PATH",
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     )
+    live_correctives: BoolProperty(
+        name="Live Pose Correctives",
+        description="Let the head's pose correctives follow the bones by drivers, for posing by hand; "
+        "else they are baked into a few keys. Heads without correctives, like the generic one, are not affected",
+    )
     face: StringProperty(
         name="Face",
         description="Which of several faces: 0 for the largest, 1 for the next, or a pixel on it like 320,240",

@@ -44,15 +44,21 @@ class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
         # numpy and the scene's modules load with the first result: enabling the add-on stays instant
         from ..backend.heads import load_head
         from ..backend.take import read_take
-        from .scene.build import build_scene
+        from .scene.build import build_scene, corrective_note
 
         # source and head as they were when the job began: the fields may have changed since
         take, head = read_take(Path(result["take"])), load_head(result["head"])
-        rate = properties.settings(context).rate
-        build_scene(context, take, head, clip_path=Path(result["source"]), rate=None if rate == "auto" else rate)
+        choice = properties.settings(context)
+        rate = None if choice.rate == "auto" else choice.rate
+        built = build_scene(
+            context, take, head, clip_path=Path(result["source"]), rate=rate, live=choice.live_correctives
+        )  # fmt: skip
         look_through_camera(context)
         show_result(context, result)
-        self.report({"INFO"}, f"{len(take.time_s)} frames, events found: {len(take.events)}. {result['take']}")
+        self.report(
+            {"INFO"},
+            f"{len(take.time_s)} frames, events found: {len(take.events)}.{corrective_note(built)} {result['take']}",
+        )
 
 
 class MICROFACE_OT_cancel(bpy.types.Operator):

@@ -52,13 +52,15 @@ class MICROFACE_PT_options(_Tab, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw head, face, range, neutral span, angle and frame rate."""
+        """Draw head, its correctives, face, range, neutral span, angle and frame rate."""
         choice = properties.settings(context)
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.enabled = not properties.job(context).running
         layout.prop(choice, "head", placeholder="Generic")
+        if choice.head:
+            layout.prop(choice, "live_correctives")
         layout.prop(choice, "face", placeholder="Largest")
         _optional(layout, choice, "use_range", ["range_start", "range_end"])
         _optional(layout, choice, "use_neutral", ["neutral_start", "neutral_end"])

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...backend.types import Take
+from ...models.head.model import HeadModel
+from ...models.head.rotation import rotation_matrix
 from .. import compat
 from .performance import Channel, keyed_frames
 from .space import head_location
@@ -27,7 +29,13 @@ CONSTANT, LINEAR = 0, 1  # values of Keyframe.interpolation
 
 
 def build_action(
-    name: str, take: Take, channels: list[Channel], frames: Floats, thing: bpy.types.Object, rig: bpy.types.Object
+    name: str,
+    take: Take,
+    head: HeadModel,
+    channels: list[Channel],
+    frames: Floats,
+    thing: bpy.types.Object,
+    rig: bpy.types.Object,
 ) -> bpy.types.Action:
     """Key the shape keys of `thing` and the bones of `rig`.
 
@@ -39,7 +47,7 @@ def build_action(
     held = np.append(keyed[1:], True)[keyed] == 0  # the next frame has no face
     timing = frames[keyed], np.where(held, CONSTANT, LINEAR)
     _key_shapes(assign(action, thing.data.shape_keys, "KEY"), channels, thing.data.shape_keys, timing)
-    _key_bones(assign(action, rig, "OBJECT"), take, keyed, timing)
+    _key_bones(assign(action, rig, "OBJECT"), take, head, keyed, timing)
     return action
 
 
@@ -82,13 +90,25 @@ def _key_shapes(bag: Any, channels: list[Channel], keys: bpy.types.Key, timing: 
             add_curve(bag, path, 0, timing[0], channel.values, timing[1])
 
 
-def _key_bones(bag: Any, take: Take, keyed: NDArray[np.bool_], timing: tuple[Floats, Any]) -> None:
-    for joint, vectors in zip(take.joint_names, take.pose[keyed].astype(np.float64).swapaxes(0, 1), strict=True):
+def _key_bones(bag: Any, take: Take, head: HeadModel, keyed: NDArray[np.bool_], timing: tuple[Floats, Any]) -> None:
+    pose, place = take.pose[keyed].astype(np.float64), joint_places(take, head, keyed)
+    for joint, vectors, places in zip(take.joint_names, pose.swapaxes(0, 1), place.swapaxes(0, 1), strict=True):
         group = bag.groups.new(joint)
         _key_vector(bag, group, f'pose.bones["{joint}"].rotation_quaternion', quaternions(vectors), timing)
-        if joint == take.joint_names[0]:
-            place = head_location(take.translation[keyed])
-            _key_vector(bag, group, f'pose.bones["{joint}"].location', place, timing)
+        if places.any():
+            _key_vector(bag, group, f'pose.bones["{joint}"].location', places, timing)
+
+
+def joint_places(take: Take, head: HeadModel, keyed: NDArray[np.bool_]) -> Array:
+    """Locations (N, J, 3) of the bones: the root's is the head's place.
+
+    On heads whose expressions move the joints, a joint that turns by R about a centre moved by d from its bone's rest
+    is the bone turned by R and shifted by d - R d.
+    """
+    moved = head.joint_shift(take.expression[keyed])
+    place = moved - np.einsum("njab,njb->nja", rotation_matrix(take.pose[keyed]), moved)
+    place[:, 0] += head_location(take.translation[keyed])
+    return np.asarray(place)
 
 
 def _key_vector(bag: Any, group: Any, path: str, values: Array, timing: tuple[Floats, Any]) -> None:

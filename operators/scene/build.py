@@ -14,17 +14,22 @@ from numpy.typing import NDArray
 from ...backend.atomic import whole_file
 from ...backend.types import Clip, Take
 from ...backend.video import open_clip
+from ...models.head.correctives import bake
 from ...models.head.model import HeadModel
 from . import stage
 from .action import build_action
 from .armature import build_armature
 from .camera import build_camera, set_resolution
 from .footage import add_footage
+from .live import add_live_correctives
 from .markers import add_markers
 from .mesh import build_head, slider_range
-from .performance import channels
+from .performance import channels, keyed_frames
 from .rate import rate as scene_rate
 from .rate import seconds_to_frame, set_rate
+
+#: Custom property of the head: how far the baked pose correctives are from the exact ones at most, mm.
+CORRECTIVE_ERROR = "pose_corrective_error_mm"
 
 
 def build_scene(
@@ -36,6 +41,7 @@ def build_scene(
     clip: Clip | None = None,
     rate: Literal["scene", "footage"] | None = None,
     name: str | None = None,
+    live: bool = False,
 ) -> bpy.types.Collection:
     """Build the take in the scene of `context`.
 
@@ -48,11 +54,14 @@ def build_scene(
         rate: whose frame rate the scene shall have; None: the footage's in an empty scene, else the scene's.
         name: of the collection; None: the footage's, or the head's.
 
+        live: pose correctives follow the bones by drivers, instead of being baked into a few keys for this take.
+
     Raises:
         MicrofaceError: ``other_head``, ``no_face`` or ``too_strong``, before anything is built.
     """
     scene, path = context.scene, Path(clip_path) if clip_path else None
-    moving = channels(take, head)
+    baked = None if live else bake(head.pose_correctives, take.pose[keyed_frames(take)])
+    moving = channels(take, head, baked)
     for channel in moving:
         slider_range(channel.name, channel.values)
     empty = stage.is_empty(scene)
@@ -66,7 +75,11 @@ def build_scene(
     label = collection.name  # Blender numbers a name that is taken
     rig = build_armature(context, collection, label, take, head)
     thing = build_head(collection, label, take, head, moving, rig)
-    action = build_action(label, take, moving, seconds_to_frame(take.time_s, fps), thing, rig)
+    action = build_action(label, take, head, moving, seconds_to_frame(take.time_s, fps), thing, rig)
+    if live:
+        add_live_correctives(thing, rig, head)
+    elif baked and len(baked.basis):
+        thing[CORRECTIVE_ERROR] = 1000 * baked.error_m
     camera = build_camera(collection, label, take)
     if path and path.exists():
         add_footage(scene, camera, take, path, _times(take, path, clip), fps)
@@ -76,6 +89,16 @@ def build_scene(
         stage.dress(scene, collection, take, fps)
     context.view_layer.objects.active = thing
     return collection
+
+
+def corrective_note(collection: bpy.types.Collection) -> str:
+    """How the built head carries its pose correctives, as a sentence; empty when it has none baked."""
+    thing = next(thing for thing in collection.objects if thing.type == "MESH")
+    error = thing.get(CORRECTIVE_ERROR)
+    if error is None:
+        return ""
+    count = sum(key.name.startswith("corrective") for key in thing.data.shape_keys.key_blocks)
+    return f" Pose correctives in {count} keys, within {error:.4f} mm."
 
 
 def _times(take: Take, path: Path, clip: Clip | None) -> NDArray[np.floating[Any]]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ...backend.errors import MicrofaceError
 from ...backend.mesh import refuse_other_head
 from ...backend.types import BRIDGED, Take
+from ...models.head.correctives import Baked, bake
 from ...models.head.model import HeadModel
-from ...models.head.rotation import rotation_matrix
 
 Floats = NDArray[np.floating[Any]]
 
@@ -41,8 +41,8 @@ def keyed_frames(take: Take) -> NDArray[np.bool_]:
     return keyed
 
 
-def channels(take: Take, head: HeadModel) -> list[Channel]:
-    """Expression units, detail modes and, for a head that has them, pose correctives.
+def channels(take: Take, head: HeadModel, correctives: Baked | None) -> list[Channel]:
+    """Expression units, detail modes and, where there are any, baked pose correctives.
 
     Raises:
         MicrofaceError: the take was made with another head.
@@ -50,18 +50,11 @@ def channels(take: Take, head: HeadModel) -> list[Channel]:
     refuse_other_head(take, head)
     keyed = keyed_frames(take)
     units = zip(head.expression_names, head.expression, take.expression[keyed].T, strict=True)
-    details = zip(_numbered("detail", take.detail_basis), take.detail_basis, take.detail[keyed].T, strict=True)
-    return [Channel(*parts) for parts in (*units, *details, *_correctives(take, head, keyed))]
+    details = zip(numbered("detail", take.detail_basis), take.detail_basis, take.detail[keyed].T, strict=True)
+    poses = correctives or bake(head.pose_correctives[:0], take.pose[keyed])
+    baked = zip(numbered("corrective", poses.basis), poses.basis, poses.values.T, strict=True)
+    return [Channel(*parts) for parts in (*units, *details, *baked)]
 
 
-def _correctives(take: Take, head: HeadModel, keyed: NDArray[np.bool_]) -> list[tuple[str, Floats, Floats]]:
-    """One key for every element of R - I of the joints after the root."""
-    if not len(head.pose_correctives):
-        return []
-    turns = rotation_matrix(take.pose[keyed][:, 1:]) - np.eye(3)
-    names = _numbered("corrective", head.pose_correctives)
-    return list(zip(names, head.pose_correctives, turns.reshape(len(turns), -1).T, strict=True))
-
-
-def _numbered(name: str, items: Floats) -> list[str]:
+def numbered(name: str, items: Floats) -> list[str]:
     return [f"{name} {number:02d}" for number in range(1, len(items) + 1)]

@@ -33,6 +33,8 @@ def _one_vertex(head, index, shape, expression, pose, translation, offset):
         feature = np.concatenate([(r - np.eye(3)).ravel() for r in rotations[1:]])
         point = point + feature @ head.pose_correctives[:, index]
     joints = head.joint_template + sum(z * d for z, d in zip(shape, head.joint_identity, strict=True))
+    for value, moved in zip(expression, head.joint_expression, strict=False):  # none on the generic head
+        joints = joints + value * moved
     posed = np.zeros(3)
     for joint in range(5):
         chain = np.eye(4)
@@ -46,7 +48,17 @@ def _one_vertex(head, index, shape, expression, pose, translation, offset):
     return np.array([posed[0], -posed[1], -posed[2]]) + translation
 
 
-@pytest.mark.parametrize("name", ["random_head", "generic"])
+HEADS = ["random_head", "joints_follow_expressions", "generic"]
+
+
+@pytest.fixture
+def joints_follow_expressions(random_head):
+    """As in FLAME."""
+    moved = np.random.default_rng(8).normal(0, 0.01, (3, 5, 3))
+    return replace(random_head, joint_expression=moved)
+
+
+@pytest.mark.parametrize("name", HEADS)
 def test_vertices_are_those_of_an_independent_evaluation(name, request):
     head = request.getfixturevalue(name)
     parameters = _parameters(head, 3)
@@ -61,7 +73,7 @@ def test_a_head_at_rest_is_its_template_before_the_camera(random_head):
     np.testing.assert_array_equal(FLIP, np.diag([1, -1, -1]))
 
 
-@pytest.mark.parametrize("name", ["random_head", "generic"])
+@pytest.mark.parametrize("name", HEADS)
 @pytest.mark.parametrize("still", [False, True])
 def test_jacobians_are_the_derivatives(name, still, request):
     head = request.getfixturevalue(name)
@@ -101,6 +113,16 @@ def test_jacobians_are_the_derivatives(name, still, request):
 def _difference(head, rows, step, ahead, behind, offset):
     here = np.zeros(3)
     return (head.vertices(*ahead, here, offset) - head.vertices(*behind, here, offset))[rows] / (2 * step)
+
+
+def test_joints_at_rest_and_with_an_expression(joints_follow_expressions, random_head):
+    head, shape, value = joints_follow_expressions, np.zeros(4), np.array([0.5, 0, -1])
+    np.testing.assert_array_equal(head.joints(shape), head.joint_template)
+    expected = head.joint_template + 0.5 * head.joint_expression[0] - head.joint_expression[2]
+    np.testing.assert_allclose(head.joints(shape, value), expected, atol=1e-15)
+    many = np.stack([value, 2 * value])
+    np.testing.assert_allclose(head.joint_shift(many)[1], 2 * (expected - head.joint_template), atol=1e-15)
+    assert random_head.joint_shift(many).shape == (2, 5, 3) and not random_head.joint_shift(many).any()
 
 
 def test_landmarks_are_weighted_corners(random_head):
@@ -155,6 +177,7 @@ def test_a_damaged_file_is_one_clear_error(content, random_head, tmp_path):
         {"expression_names": ("one",)},
         {"pose_correctives": np.zeros((7, 12, 3))},
         {"landmark_triangle": np.array([0, 99], np.int32)},
+        {"joint_expression": np.zeros((2, 5, 3))},
     ],
     ids=lambda change: next(iter(change)),
 )
