@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import MicrofaceError
-from .motion.field import MotionField, Template, sample
+from .motion.field import MotionField, Template, sample, sample_roughly
 from .motion.region import choose_pixels, seams, skin_mask
 from .motion.rigid import RigidMotion
 from .motion.sheet import SPACING, SplineSheet
@@ -41,7 +41,10 @@ class Sight:
         self.sheet = SplineSheet(low, high, SPACING * reference.scale, seams(landmarks))
 
     def field(self, picture: Picture, count: int, blur: float = 0.0) -> tuple[MotionField, Array]:
-        """The fit against a high-passed picture (blurred further by `blur` px) and its surface points (M, 3)."""
+        """The fit against a high-passed picture (blurred further by `blur` px) and its surface points (M, 3).
+
+        The fit of a blurred one takes pictures as they are, the other one their spline coefficients.
+        """
         if blur > 0:
             picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), dtype=np.float32)
         points, density = choose_pixels(self.mask, count)
@@ -49,7 +52,7 @@ class Sight:
         value = picture[y, x].astype(float)
         slope = np.stack([cv2.Scharr(picture, cv2.CV_32F, a, 1 - a)[y, x] / 32 for a in (1, 0)], 1).astype(float)
         template = Template(points, value, slope, self._light(points, value), np.ones(len(points)))
-        return MotionField(template, self.sheet, density), self._under(points)
+        return MotionField(template, self.sheet, density, sample_roughly if blur else sample), self._under(points)
 
     def _under(self, points: Array) -> Array:
         """Surface points (M, 3), camera space, under pixels (M, 2); beside the head, the depth of its mean."""

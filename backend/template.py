@@ -7,16 +7,15 @@ Twenty averaged frames cut the fixed bias of every later measurement by four; th
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 
-from ..models.head.raster import project
+from .landmark_sheet import LandmarkSheet
 from .motion.field import MotionField
 from .motion.rigid import RigidMotion
-from .motion.sheet import SplineSheet
-from .motion.window import Window, highpass, spline_coefficients
+from .motion.window import Window, highpass, highpass_spline
 from .sight import Sight
 from .solve.surface import Reference, Surface
 
@@ -32,7 +31,6 @@ AS_NEAR = 1.2
 COMPANY = 0.3  #: share of the candidates that must be near
 ALIKE = 0.6  #: share of the candidates that are taken to be at rest
 LEAST_SHOWN = 1e-3  #: of the template's contrast
-LANDMARK_TRUST = 1.0  #: bending prior of the first field, which comes from landmarks
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,10 @@ class Neutral:
         template = self.field.template
         return float((template.weight * template.value**2).sum() / template.weight.sum())
 
+    @cached_property
+    def _by_landmarks(self) -> LandmarkSheet:
+        return LandmarkSheet(self.field.sheet, self.surface.reference, self.landmarks)
+
     def measure(self, work: list[Picture], landmarks: Array, motion: RigidMotion) -> tuple[Array, Array]:
         """Dense motion of B frames against the template, on top of the head's coarse motion.
 
@@ -75,47 +77,18 @@ class Neutral:
             sheet coefficients (B, 2n) px, and the residual's mean square (B,) luma^2 at the template's contrast.
         """
         blur = COARSE_BLUR * self.window.scale
-        rough = [spline_coefficients(highpass(w, self.window.scale, blur)) for w in work]
-        fine = [spline_coefficients(highpass(w, self.window.scale)) for w in work]
+        rough = [highpass(w, self.window.scale, blur) for w in work]
+        fine = [highpass_spline(w, self.window.scale) for w in work]
         camera = self.surface.reference.camera
-        first = landmark_field(
-            self.field.sheet, self.surface.reference, self.landmarks, self.window.to_work(landmarks), motion
-        )
+        first = self._by_landmarks.motion(self.window.to_work(landmarks), motion)
         first = self.coarse.fit(rough, motion.views(self.coarse_points, camera), first, steps=2)
-        views = motion.views(self.surface.sighted, camera)
-        c = self.field.fit(fine, views, first, steps=3)
-        template, difference = self.field.template, self.field.difference(fine, views, c)
+        c, difference = self.field.settle(fine, motion.views(self.surface.sighted, camera), first, steps=2)
+        template = self.field.template
         residual = self.field.without_light(difference) ** 2 @ template.weight / template.weight.sum()
         # A blank hand is the template with its light turned down to nothing: what little it shows must not count as a good fit.
         own = template.weight * template.value
         shown = 1 - difference @ own / (own @ template.value)
         return c, residual / np.clip(shown, LEAST_SHOWN, 1) ** 2
-
-
-def landmark_field(
-    sheet: SplineSheet, reference: Reference, rest: Array, landmarks: Array, motion: RigidMotion
-) -> Array:
-    """Smooth sheet motion (B, 2n) through the landmarks' motion beyond the head's coarse motion.
-
-    Args:
-        sheet: of the template.
-        reference: the head under it.
-        rest: (478, 2) work px, landmarks in the reference frame.
-        landmarks: (B, 478, 2) work px.
-        motion: of the B frames.
-    """
-    head = reference.head
-    keep = np.flatnonzero(head.landmark_index < 468)
-    index = head.landmark_index[keep]
-    at = head.landmark_points(reference.vertices())[keep]
-    views = motion.views(at, reference.camera)
-    still = project(at, reference.camera)[:, :2]
-    beyond = (landmarks[:, index] - views.base) - (rest[index] - still)
-    move = beyond @ np.linalg.inv(views.affine).transpose(0, 2, 1)
-    phi = sheet.design(rest[index]).astype(float)
-    gram = np.asarray((phi.T @ phi).todense()) + LANDMARK_TRUST * sheet.bending() + 1e-4 * np.eye(sheet.size)
-    factor = cho_factor(gram, lower=True)
-    return np.concatenate([cho_solve(factor, phi.T @ move[..., k].T).T for k in (0, 1)], 1)
 
 
 def build_neutral(
@@ -143,9 +116,9 @@ def build_neutral(
     sight = Sight(reference, landmarks[first], pictures[first])
     scale = window.scale
     work = [highpass(picture, scale) for picture in pictures]
-    fine = [spline_coefficients(w) for w in work]
-    rough = [spline_coefficients(highpass(p, scale, COARSE_BLUR * scale)) for p in pictures]
-    start = landmark_field(sight.sheet, reference, landmarks[first], landmarks, motion)
+    fine = [highpass_spline(picture, scale) for picture in pictures]
+    rough = [highpass(p, scale, COARSE_BLUR * scale) for p in pictures]
+    start = LandmarkSheet(sight.sheet, reference, landmarks[first]).motion(landmarks, motion)
     coarse, at = sight.field(work[first], COARSE_PIXELS, COARSE_BLUR * scale)
     start = coarse.fit(rough, motion.views(at, reference.camera), start, steps=2)
     field, at = sight.field(work[first], PIXELS)
@@ -174,8 +147,8 @@ def most_usual_frame(reference: Reference, pictures: list[Picture], landmarks: A
     """
     sight = Sight(reference, landmarks[0], pictures[0])
     field, at = sight.field(highpass(pictures[0], reference.scale), COARSE_PIXELS)
-    fine = [spline_coefficients(highpass(p, reference.scale)) for p in pictures]
-    start = landmark_field(sight.sheet, reference, landmarks[0], landmarks, motion)
+    fine = [highpass_spline(p, reference.scale) for p in pictures]
+    start = LandmarkSheet(sight.sheet, reference, landmarks[0]).motion(landmarks, motion)
     found = field.fit(fine, motion.views(at, reference.camera), start, steps=5)
     return int(np.argmin(np.quantile(_distances(field, found), COMPANY, axis=1)))
 

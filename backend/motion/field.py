@@ -13,8 +13,10 @@ Measured noise and shrinkage of this estimator: it stands within 6 % of its own 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -72,17 +74,30 @@ def sample(coefficients: NDArray[np.float32], points: Floats) -> NDArray[np.floa
     return np.asarray(map_coordinates(coefficients, at, np.float32, order=3, mode="mirror", prefilter=False))
 
 
+def sample_roughly(picture: NDArray[np.float32], points: Floats) -> NDArray[np.float32]:
+    """A blurred picture (H, W) at points (M, 2) px -> (M,) float32, linear and to 1/32 px: enough for a start, and fast."""
+    x, y = np.asarray(points, np.float32).T
+    read = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(read, np.float32).ravel()
+
+
+Picture = NDArray[np.float32]
+Read = Callable[[Picture, Floats], Picture]  #: a prepared picture (H, W) and points (M, 2) px -> luma there (M,)
+
+
 class MotionField:
     """The fit for one template. Coefficients of one frame are a vector (2 * sheet.size,), x components first, px."""
 
-    def __init__(self, template: Template, sheet: SplineSheet, density: float) -> None:
+    def __init__(self, template: Template, sheet: SplineSheet, density: float, read: Read = sample) -> None:
         """Factor the normal equations.
 
         Args:
             template: the reference picture.
             sheet: where the motion lives.
             density: share of the mask's pixels that `template` holds; scales the prior with them.
+            read: how the pictures it is fitted to are read between their pixels.
         """
+        self._read = read
         self.template = template
         self.sheet = sheet
         self.density = density
@@ -115,12 +130,10 @@ class MotionField:
         c = np.asarray(coefficients, np.float32)
         return np.stack([(self.design @ c[:, :n].T).T, (self.design @ c[:, n:].T).T], -1)
 
-    def difference(
-        self, pictures: list[NDArray[np.float32]], views: Views, coefficients: Floats
-    ) -> NDArray[np.float64]:
-        """Template minus warped frame: (B, M) luma. `pictures` are spline coefficients (H, W)."""
+    def difference(self, pictures: list[Picture], views: Views, coefficients: Floats) -> NDArray[np.float64]:
+        """Template minus warped frame: (B, M) luma. `pictures` (H, W) are what `read` takes: spline coefficients."""
         moved = views.apply(self.displacement(coefficients))
-        return np.stack([self.template.value - sample(p, q) for p, q in zip(pictures, moved, strict=True)])
+        return np.stack([self.template.value - self._read(p, q) for p, q in zip(pictures, moved, strict=True)])
 
     def without_light(self, difference: NDArray[np.float64]) -> NDArray[np.float64]:
         """What of a difference (B, M) no change of light explains, luma."""
@@ -128,23 +141,36 @@ class MotionField:
         weighted = difference * self.template.weight
         return difference - cho_solve(self._light_factor, light.T @ weighted.T).T @ light.T
 
-    def residual(self, pictures: list[NDArray[np.float32]], views: Views, coefficients: Floats) -> NDArray[np.float64]:
+    def residual(self, pictures: list[Picture], views: Views, coefficients: Floats) -> NDArray[np.float64]:
         """Template minus warped frame, light removed: (B, M) luma."""
         return self.without_light(self.difference(pictures, views, coefficients))
 
-    def fit(
-        self, pictures: list[NDArray[np.float32]], views: Views, start: Floats, steps: int = 3
-    ) -> NDArray[np.float64]:
+    def fit(self, pictures: list[Picture], views: Views, start: Floats, steps: int = 3) -> NDArray[np.float64]:
         """Coefficients (B, 2n) of B frames, from `start` (B, 2n), by `steps` Gauss-Newton steps."""
+        return self.settle(pictures, views, start, steps)[0]
+
+    def settle(
+        self, pictures: list[Picture], views: Views, start: Floats, steps: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """As `fit`, and the difference (B, M) luma that is left: for the last step as far as the template's gradient tells.
+
+        Reading the pictures is what takes the time, and the last step is small.
+        """
         c = np.array(start, float)
-        t = self.template
         for _ in range(steps):
-            r = (self.residual(pictures, views, c) * t.weight).astype(np.float32).T
-            pull = np.concatenate([self._transposed @ (r * t.gradient[:, k, None].astype(np.float32)) for k in (0, 1)])
-            change = cho_solve(self._factor, pull - self.prior @ c.T).T
-            # One bad pixel region must not throw a frame far away: a step is at most two spacings.
-            c += np.clip(change, -2 * self.sheet.spacing, 2 * self.sheet.spacing)
-        return c
+            difference = self.difference(pictures, views, c)
+            change = self._step(difference, c)
+            c += change
+        return c, difference - (self.displacement(change) * self.template.gradient.astype(np.float32)).sum(2)
+
+    def _step(self, difference: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:
+        """One Gauss-Newton step (B, 2n) for a difference (B, M) at `c` (B, 2n)."""
+        t = self.template
+        r = (self.without_light(difference) * t.weight).astype(np.float32).T
+        pull = np.concatenate([self._transposed @ (r * t.gradient[:, k, None].astype(np.float32)) for k in (0, 1)])
+        change = cho_solve(self._factor, pull - self.prior @ c.T).T
+        # One bad pixel region must not throw a frame far away: a step is at most two spacings.
+        return np.clip(change, -2 * self.sheet.spacing, 2 * self.sheet.spacing)
 
     def evidence(self, coefficients: Floats) -> NDArray[np.float64]:
         """Right-hand side (B, 2n) of the normal equations without the prior: information @ c_ml, for the 3D solve.

@@ -6,16 +6,19 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..anchor import Anchor
+from ..crew import in_order
 from ..spans import Span
 from ..types import Frame, HeadFit, Tracks
 from .rigid import RigidMotion, at_frames
+from .window import Window
 
 Array = NDArray[np.float64]
 
@@ -66,10 +69,47 @@ def landmarks_between(tracks: Tracks, frames: NDArray[np.int64]) -> Array:
     return np.asarray(np.where(share == 0, left, np.where(share == 1, right, (1 - share) * left + share * right)))
 
 
-def _chunks(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
+class _Chunk(NamedTuple):
+    """Some consecutive frames: their numbers (B,), which show a face (B,), landmarks (B, 478, 2) px, work pictures of those."""
+
+    frames: NDArray[np.int64]
+    seen: NDArray[np.bool_]
+    landmarks: Array
+    work: dict[int, NDArray[np.float32]]
+
+
+def _chunks(frames: Iterable[Frame], tracks: Tracks, window: Window) -> Iterator[_Chunk]:
     source = iter(frames)
     while chunk := list(islice(source, CHUNK)):
-        yield chunk
+        index = np.array([frame.index for frame in chunk])
+        landmarks = landmarks_between(tracks, index)
+        seen = np.isfinite(landmarks[:, 0, 0])
+        work = {frame.index: window.cut(frame.luma) for frame, shown in zip(chunk, seen, strict=True) if shown}
+        yield _Chunk(index, seen, landmarks, work)
+
+
+class _Part(NamedTuple):
+    """What a span measured in the frames (B,) of a chunk: sheet motion (B, 2n), its residual (B,), the head's coarse motion."""
+
+    span: int
+    frames: NDArray[np.int64]
+    motion: Array
+    residual: Array
+    coarse: RigidMotion
+
+
+def _measured(
+    chunk: _Chunk, anchors: Sequence[Anchor], spans: Sequence[Span], tracks: Tracks, fit: HeadFit
+) -> list[_Part]:
+    row, parts = chunk.frames - int(tracks.frame[0]), []
+    for number, span in enumerate(spans):
+        here = np.flatnonzero(chunk.seen & (row >= span.start) & (row < span.stop))
+        if len(here):
+            anchor, index = anchors[span.anchor], chunk.frames[here]
+            coarse = anchor.coarse(at_frames(fit, tracks.frame, index))
+            work = [chunk.work[int(k)] for k in index]
+            parts.append(_Part(number, index, *anchor.neutral.measure(work, chunk.landmarks[here], coarse), coarse))
+    return parts
 
 
 def measure_footage(
@@ -83,22 +123,13 @@ def measure_footage(
         frames: of the whole shot.
         tracks, fit: landmarks and poses to start from.
     """
-    motions = _blank(anchors, spans, int(tracks.frame[0]))
-    first, count = int(tracks.frame[0]), spans[-1].stop
-    for chunk in _chunks(frames):
-        index = np.array([frame.index for frame in chunk])
-        landmarks = landmarks_between(tracks, index)
-        seen = np.isfinite(landmarks[:, 0, 0])
-        window = anchors[0].neutral.window
-        work = {frame.index: window.cut(frame.luma) for frame, shown in zip(chunk, seen, strict=True) if shown}
-        for span, motion in zip(spans, motions, strict=True):
-            here = np.flatnonzero(seen & (index >= first + span.start) & (index < first + span.stop))
-            if len(here):
-                anchor = anchors[span.anchor]
-                coarse = anchor.coarse(at_frames(fit, tracks.frame, index[here]))
-                measured = anchor.neutral.measure([work[int(k)] for k in index[here]], landmarks[here], coarse)
-                motion.add(index[here], *measured, coarse)
-        yield (int(index[-1]) + 1 - first) / count, motions
+    motions, done = _blank(anchors, spans, int(tracks.frame[0])), 0
+    measured = partial(_measured, anchors=anchors, spans=spans, tracks=tracks, fit=fit)
+    for parts in in_order(measured, _chunks(frames, tracks, anchors[0].neutral.window)):
+        for part in parts:
+            motions[part.span].add(part.frames, part.motion, part.residual, part.coarse)
+        done += CHUNK
+        yield min(done / spans[-1].stop, 1.0), motions
 
 
 def _blank(anchors: Sequence[Anchor], spans: Sequence[Span], first: int) -> list[DenseMotion]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
-from microface.backend.motion.field import MotionField, Template, Views
+from microface.backend.motion.field import MotionField, Template, Views, sample_roughly
 from microface.backend.motion.sheet import SplineSheet
 from microface.backend.motion.window import highpass, spline_coefficients
 
@@ -102,6 +102,21 @@ def test_a_view_turned_by_20_degrees_shows_the_same_motion(field: MotionField) -
     views = Views(((field.template.points - MIDDLE) @ turn.T + MIDDLE)[None], turn[None])
     found = measured(field, [image], views)[0]
     assert np.abs(found - shift)[inner(field)].max() < 0.02
+
+
+def test_the_difference_that_a_fit_leaves_is_that_of_its_result(field: MotionField) -> None:
+    images = [prepared(picture(lambda at: at - [0.2, -0.1])), prepared(picture(lambda at: at * 1.002))]
+    views = still(field, 2)
+    c, left = field.settle(images, views, np.zeros((2, 2 * field.sheet.size)), steps=2)
+    exact = field.difference(images, views, c)
+    assert np.abs(left - exact).max() < 0.02 * np.abs(field.difference(images, views, 0 * c)).max()
+
+
+def test_a_blurred_wave_is_read_roughly_between_its_pixels() -> None:
+    y, x = np.mgrid[:60, :80].astype(np.float32)
+    wave = lambda x, y: 30 * np.sin(2 * np.pi * x / 25) * np.cos(2 * np.pi * y / 29)  # noqa: E731
+    points = np.random.default_rng(5).uniform((5, 5), (74, 54), (300, 2))
+    assert np.abs(sample_roughly(wave(x, y), points) - wave(*points.T)).max() < 0.5
 
 
 def test_predicted_deviation_is_the_measured_scatter(field: MotionField) -> None:

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 from microface.backend.motion.field import sample
-from microface.backend.motion.window import BLUR, Window, highpass, spline_coefficients, window_around
+from microface.backend.motion.window import BLUR, Window, highpass, highpass_spline, spline_coefficients, window_around
 from microface.models.head.raster import project
 
 RANDOM = np.random.default_rng(1)
@@ -66,3 +66,11 @@ def test_a_sampled_wave_is_read_between_its_pixels() -> None:
     assert np.abs(error).max() < 0.15
     grid = np.stack([x, y], -1).reshape(-1, 2)
     assert np.allclose(sample(spline_coefficients(wave(x, y).astype(np.float32)), grid), wave(x, y).ravel(), atol=1e-3)
+
+
+def test_the_short_way_to_the_spline_of_the_highpassed_picture() -> None:
+    """Against scipy's spline filter after the blur, between the pixels of white noise: the hardest picture there is."""
+    picture = RANDOM.normal(120, 30, (90, 110)).astype(np.float32)
+    points = RANDOM.uniform((20, 20), (89, 69), (2000, 2))
+    exact = sample(spline_coefficients(highpass(picture, 0.6)), points)
+    assert np.abs(sample(highpass_spline(picture, 0.6), points) - exact).std() < 0.004 * exact.std()
