@@ -15,9 +15,9 @@ from scipy.sparse import csr_matrix
 from scipy.spatial import Delaunay
 
 from ..models.head.model import HeadModel
-from .motion.window import Window, window_around
-from .types import Clip, Floats, Ints, Progress, Tracks
-from .video import frames
+from .crew import in_order
+from .motion.window import Window
+from .types import Floats, Frame, Tracks
 
 Array = NDArray[np.float64]
 Pictures = NDArray[np.float32]
@@ -33,20 +33,30 @@ EDGE_ON = 0.4  #: of the usual area in the picture: what a turn shows edge-on is
 FAINT = 1e-3  #: of the usual contrast, squared: noise
 
 
-def covered(clip: Clip, tracks: Tracks, head: HeadModel, progress: Progress) -> NDArray[np.bool_]:
-    """(N,) whether something hides the face in each tracked frame; False without a face.
+class Cover:
+    """Looks at the face in every tracked frame and tells at last where something hid it.
 
     Args:
-        clip, tracks: of the shot.
         head: lays its landmarks flat.
-        progress: called with the stage "head" and the share done.
     """
-    found = np.flatnonzero(np.isfinite(tracks.landmarks[:, 0, 0]))
-    face = FlatFace(head)
-    pictures, seen = _flat_pictures(clip, tracks, found, face, progress)
-    out = np.zeros(len(tracks.frame), bool)
-    out[found] = hidden_share(pictures, seen, face.inside) > HIDDEN
-    return np.asarray(binary_dilation(out, iterations=BESIDE))
+
+    def __init__(self, head: HeadModel) -> None:
+        self._face = FlatFace(head)
+        self._seen: dict[int, tuple[NDArray[np.uint8], NDArray[np.bool_]]] = {}
+
+    def look(self, frame: Frame, landmarks: Floats) -> None:
+        """Remember the face of a frame by its landmarks (478, >= 2) px."""
+        self._seen[frame.index] = self._face.of(frame.luma, landmarks[:, :2])
+
+    def hidden(self, tracks: Tracks) -> NDArray[np.bool_]:
+        """(N,) whether something hides the face in each tracked frame; False without a face."""
+        found = np.flatnonzero(np.isfinite(tracks.landmarks[:, 0, 0]))
+        pictures, seen = (
+            np.stack(each) for each in zip(*(self._seen[int(tracks.frame[n])] for n in found), strict=True)
+        )
+        out = np.zeros(len(tracks.frame), bool)
+        out[found] = hidden_share(pictures, seen, self._face.inside) > HIDDEN
+        return np.asarray(binary_dilation(out, iterations=BESIDE))
 
 
 class FlatFace:
@@ -69,28 +79,24 @@ class FlatFace:
     def of(self, picture: Pictures, landmarks: Floats) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """A picture (H, W) laid flat by its landmarks (478, 2) px, and where it shows the face not edge-on."""
         at = np.asarray(landmarks, float)[self.index]
-        place = np.asarray(self._carry @ at, np.float32).reshape(SIDE, SIDE, 2)
+        place = (self._carry @ at).reshape(SIDE, SIDE, 2)
         blur = max(0.7 * float(np.ptp(at[:, 0])) / SIDE, 0.3)
-        smooth = cv2.GaussianBlur(picture, (0, 0), blur)
+        window = _blur_window(at, blur, picture)
+        smooth = cv2.GaussianBlur(window.cut(picture), (0, 0), blur / window.factor)
+        place = np.asarray(window.to_work(place), np.float32)
         flat = cv2.remap(smooth, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         down, across = (cv2.Sobel(place, cv2.CV_32F, a, 1 - a) for a in (0, 1))
         area = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
         return np.clip(np.round(flat), 0, 255).astype(np.uint8), area > EDGE_ON * np.median(area[self.inside])
 
 
-def _flat_pictures(
-    clip: Clip, tracks: Tracks, found: Ints, face: FlatFace, progress: Progress
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """(n, SIDE, SIDE) of the tracked frames `found` (indices into `tracks`), and where they show the face."""
-    window: Window = window_around(tracks.landmarks, clip.width, clip.height)
-    place = {int(tracks.frame[k]): n for n, k in enumerate(found)}
-    out, seen = np.zeros((len(found), SIDE, SIDE), np.uint8), np.zeros((len(found), SIDE, SIDE), np.bool_)
-    for frame in frames(clip, int(tracks.frame[found[0]]), int(tracks.frame[found[-1]]) + 1):
-        if frame.index in place:
-            n = place[frame.index]
-            out[n], seen[n] = face.of(window.cut(frame.luma), window.to_work(tracks.landmarks[found[n], :, :2]))
-            progress("head", n / len(found))
-    return out, seen
+def _blur_window(at: Array, blur: float, picture: Pictures) -> Window:
+    """The part of a picture (H, W) that shows points (L, 2) px, averaged down as far as a blur of so many px hides it."""
+    factor = max(1, int(blur / 2))
+    low = np.clip(np.floor(at.min(0) - 2 * blur).astype(int), 0, None)
+    size = np.ceil(at.max(0) + 2 * blur).astype(int) - low
+    width, height = np.clip(size, factor, np.maximum(picture.shape[::-1] - low, factor)) // factor * factor
+    return Window(int(low[0]), int(low[1]), int(width), int(height), factor, 1.0)
 
 
 def hidden_share(pictures: NDArray[np.uint8], seen: NDArray[np.bool_], inside: NDArray[np.bool_]) -> Array:
@@ -114,15 +120,23 @@ def hidden_share(pictures: NDArray[np.uint8], seen: NDArray[np.bool_], inside: N
 
     chosen = np.unique(np.linspace(0, len(pictures) - 1, min(COMPARED, len(pictures))).round().astype(int))
     others, powers = (np.stack(each) for each in zip(*(contrast(pictures[k]) for k in chosen), strict=True))
-    alike = np.empty((len(pictures), int(inside.sum())), np.float32)
-    for n, picture in enumerate(pictures):
+    powers = powers[:, inside]
+
+    def likeness(picture: NDArray[np.uint8]) -> Pictures:
         values, power = contrast(picture)
-        shared = np.stack([local(values * other) for other in others])
-        alike[n] = np.median(shared / np.sqrt(power * powers + FAINT), axis=0)[inside]
+        shared = local(values * others)[:, inside]
+        return np.asarray(np.median(shared / np.sqrt(power[inside] * powers + FAINT), axis=0), np.float32)
+
+    alike = np.stack(list(in_order(likeness, pictures)))
     mostly = np.median(alike, axis=0) > ALIKE
     unlike = (alike < UNLIKE) & seen[:, inside]
     return np.asarray(unlike[:, mostly].sum(1) / max(int(mostly.sum()), 1), float)
 
 
 def _blurred(values: Pictures) -> Pictures:
-    return np.asarray(cv2.GaussianBlur(values, (0, 0), AROUND), np.float32)
+    """Pictures (..., SIDE, SIDE) under a Gaussian: two small matrix products."""
+    return np.asarray(_BLUR @ values @ _BLUR.T, np.float32)
+
+
+#: of a column: (SIDE, SIDE)
+_BLUR = cv2.GaussianBlur(np.eye(SIDE, dtype=np.float32), (1, 2 * round(4 * AROUND) + 1), AROUND)

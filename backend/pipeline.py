@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..models.head.model import HeadModel
 from .anchor import Anchor
 from .chain import chain_anchors
-from .cover import covered
+from .cover import Cover
 from .errors import MicrofaceError
 from .heads import load_head
 from .identity import fit_head, form_offset, settled
@@ -57,10 +57,11 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     say("reading", 0)
     head = load_head(settings.head)
     clip = open_clip(source)
-    tracks = track(clip, settings, say)
+    cover = Cover(head)
+    tracks = track(clip, settings, say, cover.look)
     refuse_cuts(tracks, clip)
     say("head", 0)
-    hidden = covered(clip, tracks, head, say) & ~_within(settings.neutral, tracks.frame)
+    hidden = cover.hidden(tracks) & ~_within(settings.neutral, tracks.frame)
     fit = fit_head(head, tracks, clip.width, clip.height, settings.fov_deg, settings.neutral, hidden)
     say("neutral", 0)
     fit = smoothed(settled(fit, hidden))

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..crew import in_order
 from ..errors import MicrofaceError
 from ..types import Clip, Frame, Progress, Settings, Tracks
 from ..video import frames
@@ -21,14 +23,17 @@ from .shots import with_shots
 TRACKS_PER_SECOND = 30  # about: a face does not get lost in less
 MIN_WIDTH = 40.0  # px of the face; below it a micro-expression is smaller than the noise
 
+Look = Callable[[Frame, NDArray[np.float32]], None]  #: a frame and the landmarks (478, 3) px found in it
 
-def track(clip: Clip, settings: Settings, progress: Progress) -> Tracks:
+
+def track(clip: Clip, settings: Settings, progress: Progress, look: Look | None = None) -> Tracks:
     """Track one face through a clip.
 
     Args:
         clip: the footage.
         settings: `face`, `range` and `device` are used.
         progress: called with `tracking` and the fraction of this stage, 0..1.
+        look: called with every frame in which the face was found, while it is decoded.
 
     Raises:
         MicrofaceError: `bad_range`, `bad_face`, `no_face`, `no_such_face` or `face_too_small`.
@@ -36,11 +41,18 @@ def track(clip: Clip, settings: Settings, progress: Progress) -> Tracks:
     wanted = _range(clip, settings)
     follower = Follower(FaceTracker(settings.device), read_choice(settings.face))
     step = max(1, round(clip.fps / TRACKS_PER_SECOND))
-    return track_frames(frames(clip, wanted.start, wanted.stop), wanted, step, follower, progress, clip.path)
+    footage = frames(clip, wanted.start, wanted.stop)
+    return track_frames(footage, wanted, step, follower, progress, clip.path, look)
 
 
 def track_frames(
-    footage: Iterable[Frame], wanted: range, step: int, follower: Follower, progress: Progress, source: Path
+    footage: Iterable[Frame],
+    wanted: range,
+    step: int,
+    follower: Follower,
+    progress: Progress,
+    source: Path,
+    look: Look | None = None,
 ) -> Tracks:
     """Track every `step`-th frame of `footage`, its first and last and the first of every shot.
 
@@ -49,20 +61,30 @@ def track_frames(
         wanted: frame indices.
         step: frames from one track to the next.
         follower: the face and its tracker.
-        progress: as in `track`.
+        progress, look: as in `track`.
         source: named in errors.
     """
+    due = set(wanted[::step]) | {wanted[-1]}
     found: list[tuple[int, int, NDArray[np.float32] | None, float]] = []
     cuts: list[int] = []
-    for frame, shot in with_shots(footage):
+    for frame, shot in with_shots(in_order(partial(_converted, due=due), footage)):
         is_cut = shot > len(cuts)
         if is_cut:
             cuts.append(frame.index)
             follower.begin_shot()
-        if is_cut or (frame.index - wanted.start) % step == 0 or frame.index == wanted.stop - 1:
-            found.append((frame.index, shot, *follower.step(frame.rgb)))
+        if is_cut or frame.index in due:
+            points, confidence = follower.step(frame.rgb)
+            found.append((frame.index, shot, points, confidence))
+            if points is not None and look is not None:
+                look(frame, points)
             progress("tracking", (frame.index + 1 - wanted.start) / len(wanted))
     return _checked(_tracks(found, cuts), follower, source)
+
+
+def _converted(frame: Frame, due: set[int]) -> Frame:
+    """The frame with its luma, and its colours if it is due, read already."""
+    _ = frame.luma, frame.rgb if frame.index in due else None
+    return frame
 
 
 def _range(clip: Clip, settings: Settings) -> range:

@@ -140,9 +140,18 @@ class Converter:
         return [total // 2 for total in totals] + [total - total // 2 for total in totals]
 
     def _prelu(self, operator: Operator) -> None:
+        """max(x, 0) + s min(x, 0) as s x + (1 - s) max(x, 0), each factor a convolution of one pixel and one channel.
+
+        ONNX Runtime's own PRelu takes two thirds of the mesh's time on a CPU, and keeps convolutions out of their fast layout.
+        """
         source, slope = operator.inputs
-        slopes = self._graph.floats(self._value(slope).transpose(2, 0, 1))
-        self._put(operator.output, self._graph.node("PRelu", self._map(source), slopes), channels_first=True)
+        slopes = self._value(slope).reshape(-1, 1, 1, 1)
+        line, bent = self._map(source), self._graph.node("Relu", self._map(source))
+        parts = [
+            self._graph.node("Conv", x, self._graph.floats(factor), group=len(slopes), kernel_shape=[1, 1])
+            for x, factor in ((line, slopes), (bent, 1 - slopes))
+        ]
+        self._put(operator.output, self._graph.node("Add", *parts), channels_first=True)
 
     def _relu(self, operator: Operator) -> None:
         self._put(operator.output, self._graph.node("Relu", self._map(operator.inputs[0])), channels_first=True)
