@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..backend.messages import Message
 from . import job, properties
+
+ENDINGS = {"flame": ".npz", "elan": ".txt"}  # of kinds that are no .csv
 
 
 class MICROFACE_OT_export_table(job.Job, bpy.types.Operator):
@@ -18,7 +20,7 @@ class MICROFACE_OT_export_table(job.Job, bpy.types.Operator):
     bl_label = "Export Table"
 
     filepath: StringProperty(subtype="FILE_PATH")
-    check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+    check_existing: BoolProperty(default=True, options={"HIDDEN"})
     kind: EnumProperty(
         name="Format",
         items=(
@@ -42,6 +44,13 @@ class MICROFACE_OT_export_table(job.Job, bpy.types.Operator):
         self.filepath = str(Path(properties.job(context).take).with_suffix("").with_suffix(".csv"))
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
+
+    def check(self, _context: bpy.types.Context) -> bool:
+        """Keep the ending of the name that of the format while the file browser is open."""
+        path = str(Path(self.filepath).with_suffix(ENDINGS.get(self.kind, ".csv")))
+        changed = path != self.filepath
+        self.filepath = path
+        return changed
 
     def prepare(self, context: bpy.types.Context) -> tuple[list[str], Sequence[Path]]:
         """Write the choice as a command line."""

@@ -16,10 +16,12 @@ from microface.backend.exchange.flame_sequence import (
     read_flame_sequence,
     write_flame_sequence,
 )
+from microface.backend.heads import load_head
 from microface.backend.mesh import vertices_at
 from microface.backend.take import read_take, write_take
 from microface.backend.types import FLIP, NO_FACE, Take
 from microface.models.head.model import HeadModel
+from scipy.spatial.transform import Rotation
 
 RNG = np.random.default_rng(11)
 
@@ -55,6 +57,49 @@ def test_vhap_places_the_head_in_its_cameras_space(flame_head: HeadModel, tmp_pa
     world = flame_head.pose(rest, joints, pose[2].reshape(5, 3)) + arrays["translation"][2]
     found = flame_head.vertices(take.shape, take.expression[2], take.pose[2], take.translation[2], take.shape_offset)
     np.testing.assert_allclose(found, (world - [0, 0, 1]) @ FLIP, atol=1e-6)
+
+
+def published_formula(arrays: dict[str, Any], betas: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """FLAME's vertices (V, 3) as its paper has them, from its file's own arrays; pose (5, 3) from the global turn on."""
+    shaped = arrays["v_template"] + arrays["shapedirs"] @ betas
+    joints = arrays["J_regressor"] @ shaped
+    turns = Rotation.from_rotvec(pose).as_matrix()
+    shaped = shaped + arrays["posedirs"] @ (turns[1:] - np.eye(3)).ravel()
+    chain: list[np.ndarray] = []
+    for turn, joint, parent in zip(turns, joints, (-1, 0, 1, 1, 1), strict=True):
+        local = np.eye(4)
+        local[:3, :3], local[:3, 3] = turn, joint - (joints[parent] if parent >= 0 else 0)
+        chain.append(chain[parent] @ local if parent >= 0 else local)
+    for matrix, joint in zip(chain, joints, strict=True):
+        matrix[:3, 3] -= matrix[:3, :3] @ joint
+    blended = np.einsum("vj,jab->vab", arrays["weights"], np.stack(chain))
+    return np.einsum("vab,vb->va", blended[:, :3, :3], shaped) + blended[:, :3, 3]
+
+
+def test_a_sequence_on_the_published_model_is_its_formula(
+    published: Any, flame_arrays: dict[str, Any], tmp_path: Path
+) -> None:
+    """The real template, weights and correctives where they are there; through the model's pickle and the take's file."""
+    model = tmp_path / "flame2023_Open.pkl"
+    model.write_bytes(published.python2_pickle(published.flame_open(flame_arrays)))
+    arrays = vhap(frames=3, shape=RNG.standard_normal(300), expr=RNG.standard_normal((3, 100)), static_offset=None)
+    path = saved(tmp_path / "a.npz", **arrays)
+    head = load_head(str(model))
+    write_take(tmp_path / "take.npz", flame_take(read_flame_sequence(path, 25), head, path))
+    take = read_take(tmp_path / "take.npz")
+    for frame in range(3):
+        parts = (arrays[name][frame] for name in ("rotation", "neck_pose", "jaw_pose", "eyes_pose"))
+        betas = np.r_[arrays["shape"], arrays["expr"][frame]]
+        world = published_formula(flame_arrays, betas, np.concatenate(list(parts)).reshape(5, 3))
+        world = world + arrays["translation"][frame] - [0, 0, 1]
+        np.testing.assert_allclose(vertices_at(take, head, frame), world @ FLIP, atol=1e-6)
+    write_flame_sequence(tmp_path / "b.npz", take, head)
+    with np.load(tmp_path / "b.npz") as back:
+        for name in ("shape", "expr", "rotation", "neck_pose", "jaw_pose", "eyes_pose", "translation"):
+            np.testing.assert_allclose(back[name], arrays[name], rtol=1e-6, atol=1e-7, err_msg=name)
+            assert back[name].dtype == np.float32  # what other loaders keep
+        assert str(back["model"]) == "FLAME 2023 Open"
+        assert not back["dynamic_offset"].any()
 
 
 def test_smirk_moves_the_lids(flame_head: HeadModel, tmp_path: Path) -> None:
