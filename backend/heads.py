@@ -1,17 +1,115 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the user's choice of a head to the head."""
+"""From the user's choice of a head to a head that can be tracked.
 
+Published heads come without the tracker's landmarks. They are found once, by drawing the head and tracking the
+pictures, and kept with the head in the user's cache: the first use of a head takes some seconds, later ones do not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..models.assets import asset_path
-from ..models.head.model import HeadModel, read_head
+from ..models.head.embedding import PEOPLE, TURNS, Landmarks, embed
+from ..models.head.model import HeadModel, read_head, write_head
 from ..models.head.read.recognise import read_any_head
+from .atomic import whole_file
+from .errors import MicrofaceError
+from .types import Progress
+
+PREPARATION = 1  #: raised when a cached head would be prepared differently today
+JITTERED = 8  #: crops averaged per picture: the landmarks' own noise would become the head's
+LEAST_LANDMARKS = 200  #: of 478; a head has about 450
 
 
-def load_head(name: str) -> HeadModel:
+def load_head(name: str, progress: Progress | None = None) -> HeadModel:
     """Read the built-in head (`generic`), or FLAME, GNM Head, ICT-FaceKit or a Microface head from a file or folder.
 
+    Args:
+        name: `generic`, or a path.
+        progress: called with "head" and a share while the landmarks of a new head are found.
+
     Raises:
-        MicrofaceError: as `read_any_head`.
+        MicrofaceError: as `read_any_head`, or ``no_landmarks``.
     """
-    return read_head(asset_path("generic_head.npz")) if name == "generic" else read_any_head(Path(name))
+    if name == "generic":
+        return read_head(asset_path("generic_head.npz"))
+    head = read_any_head(Path(name))
+    return head if len(head.landmark_index) else prepared(head, progress)
+
+
+def prepared(head: HeadModel, progress: Progress | None = None) -> HeadModel:
+    """A published head with landmarks, from the cache when it was used before."""
+    path = cache_folder() / f"{head.sha256}-{PREPARATION}.npz"
+    if path.is_file():
+        with suppress(MicrofaceError):  # a damaged copy is made again
+            return read_head(path)
+    whole = with_landmarks(head, portrait_tracker(), progress)
+    with suppress(MicrofaceError), whole_file(path) as part:  # a folder that cannot be written costs only the time
+        write_head(part, whole)
+    return whole
+
+
+def with_landmarks(head: HeadModel, landmarks: Landmarks, progress: Progress | None = None) -> HeadModel:
+    """The head with the landmarks that a tracker finds on pictures of it.
+
+    Raises:
+        MicrofaceError: ``no_landmarks``.
+    """
+    pictures, seen = 2 * len(TURNS) * PEOPLE, 0
+
+    def watched(picture: NDArray[np.uint8]) -> NDArray[np.floating[Any]] | None:
+        nonlocal seen
+        if progress:
+            progress("head", seen / pictures)
+        seen += 1
+        return landmarks(picture)
+
+    index, triangle, weight = embed(head, watched)
+    if len(index) < LEAST_LANDMARKS:
+        text = f"The tracker recognises no face on the head '{head.name}'."
+        raise MicrofaceError("no_landmarks", text, "Choose a head with a human face, eyes and mouth.")
+    return replace(head, landmark_index=index, landmark_triangle=triangle, landmark_weight=weight)
+
+
+def portrait_tracker() -> Landmarks:
+    """The tracker for single pictures of one face."""
+    from .tracking import FaceTracker  # Blender, which reads heads too, never tracks
+
+    tracker = FaceTracker("cpu")
+
+    def landmarks(rgb: NDArray[np.uint8]) -> NDArray[np.floating[Any]] | None:
+        faces = tracker.detect(rgb)
+        if not faces:
+            return None
+        points, _ = tracker.landmarks(rgb, faces[0].roi)
+        points, presence = tracker.landmarks(rgb, tracker.roi_of(points), JITTERED)
+        return points if presence > 0.5 else None
+
+    return landmarks
+
+
+def cache_folder() -> Path:
+    """Where prepared heads are kept: MICROFACE_CACHE, or the system's folder for what can be made again."""
+    if chosen := os.environ.get("MICROFACE_CACHE"):
+        return Path(chosen) / "heads"
+    try:
+        home = Path.home()
+    except RuntimeError:  # an account without a home
+        home = Path(tempfile.gettempdir())
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    return base / "microface" / "heads"

@@ -55,8 +55,8 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     """
     say = _StageProgress(progress)
     say("reading", 0)
-    head = load_head(settings.head)
     clip = open_clip(source)
+    head = load_head(settings.head, lambda _, share: say("reading", share))
     cover = Cover(head)
     tracks = track(clip, settings, say, cover.look)
     refuse_cuts(tracks, clip)

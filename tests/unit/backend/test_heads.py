@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Landmarks on other people's heads, from pictures alone, against vertices that people have picked on FLAME."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from microface.backend.errors import Cancelled, MicrofaceError
+from microface.backend.heads import cache_folder, load_head, portrait_tracker, prepared, with_landmarks
+from microface.models.head.embedding import TURNS, embed
+from microface.models.head.model import HeadModel, fingerprint
+from microface.models.head.read.recognise import read_any_head
+
+#: Multi-PIE's 68 points, and the tracker's points at the same place along jaw, brow, nose, lid and lip.
+PLACES = (
+    127, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,
+    70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 168, 197, 5, 4, 75, 97, 2, 326, 305,
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
+    61, 40, 37, 0, 267, 270, 291, 321, 405, 17, 181, 91, 78, 81, 13, 311, 308, 402, 14, 178,
+)  # fmt: skip
+JAW = 17  # the first points run along the outline, which is no place on the skin
+
+
+@pytest.fixture(scope="module")
+def flame(shared: Path, built: None, flame_arrays: Any, tmp_path_factory: pytest.TempPathFactory) -> HeadModel:
+    """The real template with the real shape directions: invented ones make no faces."""
+    if not (shared / "data" / "flame" / "flame2023_open_partial.npz").is_file():
+        pytest.skip("no real FLAME template")
+    path = tmp_path_factory.mktemp("flame") / "flame2023_Open.npz"
+    directions = np.concatenate([flame_arrays["shapedirs"][..., :60], flame_arrays["shapedirs"][..., 300:302]], 2)
+    np.savez(path, **flame_arrays | {"shapedirs": directions, "supr_expression_metadata": {"n_expr": 2}})
+    return read_any_head(path)
+
+
+def _errors_mm(head: HeadModel, shared: Path) -> np.ndarray:
+    """(68,) distance of the landmarks from the picked vertices, NaN for a landmark that the head has not."""
+    picked = np.load(shared / "data" / "flame" / "flame2023_open_partial.npz")["landmarks68_vertex"]
+    at = dict(zip(head.landmark_index.tolist(), head.landmark_points(head.template), strict=True))
+    gap = [np.linalg.norm(at[k] - head.template[v]) if k in at else np.nan for k, v in zip(PLACES, picked, strict=True)]
+    return 1000 * np.array(gap)
+
+
+def _with(head: HeadModel, found: tuple[Any, Any, Any]) -> HeadModel:
+    return replace(head, landmark_index=found[0], landmark_triangle=found[1], landmark_weight=found[2])
+
+
+def test_landmarks_lie_where_people_pick_them(flame: HeadModel, shared: Path) -> None:
+    """Five turns of the mean head; the full set is the next test."""
+    errors = _errors_mm(_with(flame, embed(flame, portrait_tracker(), TURNS[:5], people=1)), shared)
+    inner = errors[JAW:]
+    assert np.isfinite(inner).all()
+    assert np.median(inner) < 2.5 and np.nanmedian(errors) < 3.0
+    assert np.median(inner[19:31]) < 1.6  # eyes, the sharpest
+
+
+@pytest.mark.long
+def test_landmarks_of_a_new_head_and_its_cache(
+    flame: HeadModel, shared: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MICROFACE_CACHE", str(tmp_path))
+    told: list[float] = []
+    head = prepared(flame, lambda stage, share: told.append(share))
+    errors = _errors_mm(head, shared)
+    assert np.median(errors[JAW:]) < 2.5 and np.nanmedian(errors) < 2.5
+    assert len(head.landmark_index) > 430
+    assert told == sorted(told) and told[0] == 0 and 0.9 < told[-1] < 1
+    (kept,) = cache_folder().iterdir()
+
+    def never(stage: str, share: float) -> None:
+        raise AssertionError("tracked again")
+
+    again = prepared(flame, never)
+    np.testing.assert_array_equal(again.landmark_index, head.landmark_index)
+    np.testing.assert_allclose(again.landmark_weight, head.landmark_weight, atol=1e-7)
+    assert again.sha256 == head.sha256 == fingerprint(flame)
+    kept.write_bytes(b"damaged")
+    with pytest.raises(AssertionError, match="tracked again"):
+        prepared(flame, never)
+
+
+def test_a_head_without_a_face_is_one_clear_error(flame: HeadModel) -> None:
+    with pytest.raises(MicrofaceError, match="recognises no face on the head 'FLAME 2023 Open'") as caught:
+        with_landmarks(flame, lambda picture: None)
+    assert caught.value.code == "no_landmarks"
+
+
+def test_finding_landmarks_can_be_cancelled(flame: HeadModel) -> None:
+    def stop(stage: str, share: float) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        with_landmarks(flame, lambda picture: None, stop)
+
+
+def test_a_head_with_landmarks_needs_no_tracker(built: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from microface.models.assets import asset_path
+
+    monkeypatch.setenv("MICROFACE_CACHE", str(tmp_path))
+    assert load_head(str(asset_path("generic_head.npz"))).sha256 == load_head("generic").sha256
+    assert list(tmp_path.iterdir()) == []
