@@ -43,8 +43,8 @@ class RigidMotion:
         `centre` (3,) is the point whose depth sets the scale; None is the points' mean.
         """
         centre = points.mean(0) if centre is None else centre
-        moved = self.of(points)
-        base = moved[..., :2] / moved[..., 2:] * camera[[0, 1], [0, 1]] + camera[:2, 2]
+        seen = points @ (camera @ self.turn).transpose(0, 2, 1) + (self.shift @ camera.T)[:, None]
+        base = seen[..., :2] / seen[..., 2:]
         scale = centre[2] / (self.turn[:, 2] @ centre + self.shift[:, 2])
         return Views(base, self.turn[:, :2, :2] * scale[:, None, None])
 

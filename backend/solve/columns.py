@@ -46,7 +46,7 @@ class Columns:
         parallax = (farther - nearer)[list(MOVING)] / (2 * step) / self.pose_scale[list(MOVING), None, None]
         bump = surface.depth_bump[self._anchor]
         depth = np.einsum("jma,md->djma", parallax, bump).reshape(-1, len(at), 2)
-        self._moves = surface.at_points[:, self._anchor]
+        self._moves = surface.moves(self._anchor)
         expression = surface.flow(self._moves, at)
         flow = np.concatenate([pose / self.pose_scale[:, None, None], depth, expression])
         self.layout = Layout(bump.shape[1], len(expression))
@@ -69,11 +69,13 @@ class Columns:
         """
         s, a = self.surface, self._anchor
         base = s.points[a] + s.ray[a] * (s.depth_bump[a] @ depth)[:, None]
-        turn = Rotation.from_rotvec(pose[:, :3] / self.pose_scale[:3]).as_matrix()
-        shift = pose[:, 3:] / self.pose_scale[3:]
-        moved = base + (expression @ self._moves.reshape(len(self._moves), -1)).reshape(len(pose), -1, 3)
-        at = (moved - s.centre) @ turn.transpose(0, 2, 1) + s.centre + shift[:, None]
-        at = at @ coarse.turn.transpose(0, 2, 1) + coarse.shift[:, None]
+        own = Rotation.from_rotvec(pose[:, :3] / self.pose_scale[:3]).as_matrix()
+        turn = coarse.turn @ own
+        place = np.einsum("tab,tb->ta", coarse.turn, s.centre + pose[:, 3:] / self.pose_scale[3:]) + coarse.shift
+        at = (expression @ self._moves.reshape(len(self._moves), -1)).reshape(len(pose), -1, 3)
+        at += base - s.centre
+        at = at @ turn.transpose(0, 2, 1)
+        at += place[:, None]
         views = coarse.views(s.sighted[a], s.reference.camera, s.sighted.mean(0))
         return (s.project(at) - views.base) @ np.linalg.inv(views.affine).transpose(0, 2, 1)
 

@@ -13,12 +13,14 @@ The constants were chosen on the few development clips (BENCHMARKS.md says what 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.linalg.lapack import dpotri
 
+from ..crew import in_order
 from .temporal import TimeBasis, smooth_covariance, time_basis
 
 Array = NDArray[np.float64]
@@ -163,21 +165,27 @@ class Posterior:
         ridge = 1e-6 * np.trace(reduced) / n
         quiet = basis.level < 0
         x[POSE, quiet] = np.linalg.solve(reduced[POSE, POSE], right[POSE, quiet])
-        gathered, count, signed = np.zeros(n - 6), 0, self._signed(state)
-        state.covariance, self._factors = [], []
-        for number, variance in enumerate(basis.level_variance):
-            mode = basis.level == number
+        signed = self._signed(state)
+
+        def solved(number: int) -> tuple[Array, Any, Array, Array]:
+            """Means of the modes of one level, its factor and covariance, and what it says of the variances."""
+            mode, variance = basis.level == number, basis.level_variance[number]
             prior = np.full(n, ridge * 1e-2)
             prior[6:] = state.noise / (state.variance * variance)
             factor = cho_factor(reduced + np.diag(prior), lower=True, check_finite=False)
-            x[:, mode] = cho_solve(factor, right[:, mode], check_finite=False)
+            mean = cho_solve(factor, right[:, mode], check_finite=False)
             lower = dpotri(factor[0], lower=1)[0]
             covariance = state.noise * (np.tril(lower) + np.tril(lower, -1).T)
-            spread = np.diag(covariance)[6:, None] + signed[:, None] * x[6:, mode] ** 2
-            gathered += (spread / basis.variance[mode]).sum(1)
-            count += int(mode.sum())
+            spread = np.diag(covariance)[6:, None] + signed[:, None] * mean[6:] ** 2
+            return mean, factor, covariance, (spread / basis.variance[mode]).sum(1)
+
+        gathered, state.covariance, self._factors = np.zeros(n - 6), [], []
+        for number, (mean, factor, covariance, said) in enumerate(in_order(solved, range(len(basis.level_variance)))):
+            x[:, basis.level == number] = mean
+            gathered += said
             state.covariance.append(covariance)
             self._factors.append(factor)
+        count = int((basis.level >= 0).sum())
         state.quiet_covariance = state.noise * np.linalg.inv(reduced[POSE, POSE])
         if count:
             state.variance = self._variances(gathered / count)

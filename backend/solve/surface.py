@@ -30,6 +30,7 @@ DETAIL_LIMIT = 3.0  #: px at 240: what no unit explains is small
 JAW_LIMIT = 0.5  #: rad of jaw opening that counts as its full strength
 DETAIL_SIGMA = (22.0, 15.0)  #: px at a face width of 240 px; wider bumps imitate the parallax of a turning head
 DEPTH_SIGMA = 30.0  #: px at 240
+EVERY = slice(None)  #: all points
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class Surface:
             rest: the same head in the template at rest, whose causes and depth correction this view shares.
         """
         self.reference = reference
-        self._at_points: Array | None = None
+        self._turn = np.eye(3)
         self.vertices = reference.vertices()
         head = reference.head
         x, y = pixels.astype(int).T
@@ -153,18 +154,19 @@ class Surface:
         self._detail(image, pixels)
         self._depth(image, pixels)
 
-    @property
-    def at_points(self) -> Array:
-        """(X, M, 3) m: motion of the points of every expression column at strength 1. Large, so only rest keeps it."""
-        return self.interpolate(self.basis) @ self._turn.T if self._at_points is None else self._at_points
+    def moves(self, rows: slice | NDArray[np.int64] = EVERY) -> Array:
+        """(X, K, 3) m: motion of some points (all M without `rows`) by every expression column at strength 1. Large: not kept."""
+        return np.asarray(self.interpolate(self.basis, rows) @ self._turn.T)
 
     def shown_by(self, other: Surface) -> NDArray[np.bool_]:
         """(M,) which of the points another view of the same head shows too."""
         return np.asarray(other.seen[self._corner].all(1))
 
-    def interpolate(self, values: Floats) -> Array:
-        """Values of the vertices (..., V, C) at the points (..., M, C)."""
-        return np.einsum("...mkc,mk->...mc", np.asarray(values)[..., self._corner, :], self._weight)
+    def interpolate(self, values: Floats, rows: slice | NDArray[np.int64] = EVERY) -> Array:
+        """Values of the vertices (..., V, C) at the points (..., M, C), or at some of them."""
+        corner, weight, values = self._corner[rows], self._weight[rows, :, None], np.asarray(values)
+        parts = (values[..., corner[:, k], :] * weight[:, k] for k in range(3))
+        return np.asarray(sum(parts, np.zeros(())))
 
     def _units(self, image: Array) -> None:
         """Units and jaw turns, as vertex motion in camera space at the reference pose."""
@@ -226,7 +228,7 @@ class Surface:
                     groups.append(number + 1)
         self.basis = np.concatenate([self.basis, np.array(columns).reshape(-1, len(image), 3)])
         self.group = np.r_[self.group, np.array(groups, int)]
-        self._scale_units(self.interpolate(self.basis))
+        self._scale_units()
 
     def _mouth_height(self, x: Floats) -> Array:
         return np.interp(x, self._mouth[:, 0], self._mouth[:, 1])
@@ -242,14 +244,12 @@ class Surface:
         self._in_mouth = (image[:, 0] > self._mouth_left - 2) & (image[:, 0] < self._mouth_right + 2)
         return np.asarray(image[:, 1] > self._mouth_height(image[:, 0]))
 
-    def _scale_units(self, at_points: Array) -> None:
+    def _scale_units(self) -> None:
         """Scale unit columns to 1 px of peak 3D motion on the visible face: a physical, not a statistical, prior."""
         units = self.group == 0
         size = np.linalg.norm(self.basis[units][:, self.seen & self.skin], axis=2) * self.px_per_m
         self.unit_scale = 1 / (np.percentile(size, 99.7, axis=1) + 1e-9)
         self.basis[units] *= self.unit_scale[:, None, None]
-        at_points[units] *= self.unit_scale[:, None, None]
-        self._at_points = at_points
 
     def _depth(self, image: Array, pixels: Array) -> None:
         width = DEPTH_SIGMA * self.reference.scale

@@ -48,8 +48,8 @@ def surface_points(stage, solved: Solved, frame: int) -> np.ndarray:
     surface = stage.surface
     count = len(surface.unit_names)
     units, details = (
-        surface.at_points[:count] / surface.unit_scale[:count, None, None],
-        surface.at_points[surface.group > 0],
+        surface.moves()[:count] / surface.unit_scale[:count, None, None],
+        surface.moves()[surface.group > 0],
     )
     base = surface.points + surface.ray * (surface.depth_bump @ solved.depth)[:, None]
     moved = base + np.tensordot(solved.units[frame], units, 1) + np.tensordot(solved.detail[frame], details, 1)
