@@ -67,9 +67,11 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     fit = smoothed(settled(fit, hidden))
     neutral, rest = find_neutral(head, clip, tracks, fit, settings, say)
     anchors, spans = find_anchors(clip, tracks, fit, neutral, rest)
+    say("motion", 0)
     footage = frames(clip, int(tracks.frame[0]), int(tracks.frame[-1]) + 1)
     for share, motions in measure_footage(anchors, spans, footage, tracks, fit):  # noqa: B007
         say("motion", share)
+    say("solving", 0)
     for share, solved in solve_clip(anchors, spans, motions, fit, tracks.frame, clip.fps):  # noqa: B007
         say("solving", share)
     say("events", 0)

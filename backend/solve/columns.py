@@ -72,8 +72,9 @@ class Columns:
         own = Rotation.from_rotvec(pose[:, :3] / self.pose_scale[:3]).as_matrix()
         turn = coarse.turn @ own
         place = np.einsum("tab,tb->ta", coarse.turn, s.centre + pose[:, 3:] / self.pose_scale[3:]) + coarse.shift
-        at = (expression @ self._moves.reshape(len(self._moves), -1)).reshape(len(pose), -1, 3)
-        at += base - s.centre
+        at = np.tile(base - s.centre, (len(pose), 1, 1))
+        if expression.any():
+            at += (expression @ self._moves.reshape(len(self._moves), -1)).reshape(at.shape)
         at = at @ turn.transpose(0, 2, 1)
         at += place[:, None]
         views = coarse.views(s.sighted[a], s.reference.camera, s.sighted.mean(0))

@@ -39,7 +39,8 @@ def track(clip: Clip, settings: Settings, progress: Progress, look: Look | None 
         MicrofaceError: `bad_range`, `bad_face`, `no_face`, `no_such_face` or `face_too_small`.
     """
     wanted = _range(clip, settings)
-    follower = Follower(FaceTracker(settings.device), read_choice(settings.face))
+    # One thread for the nets, the other core decodes: a second one would mostly spin while it waits for pictures.
+    follower = Follower(FaceTracker(settings.device, threads=1), read_choice(settings.face))
     step = max(1, round(clip.fps / TRACKS_PER_SECOND))
     footage = frames(clip, wanted.start, wanted.stop)
     return track_frames(footage, wanted, step, follower, progress, clip.path, look)
