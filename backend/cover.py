@@ -125,12 +125,18 @@ def hidden_share(pictures: NDArray[np.uint8], seen: NDArray[np.bool_], inside: N
     def likeness(picture: NDArray[np.uint8]) -> Pictures:
         values, power = contrast(picture)
         shared = local(values * others)[:, inside]
-        return np.asarray(np.median(shared / np.sqrt(power[inside] * powers + FAINT), axis=0), np.float32)
+        return _median(shared / np.sqrt(power[inside] * powers + FAINT))
 
     alike = np.stack(list(in_order(likeness, pictures)))
-    mostly = np.median(alike, axis=0) > ALIKE
+    mostly = _median(alike) > ALIKE
     unlike = (alike < UNLIKE) & seen[:, inside]
     return np.asarray(unlike[:, mostly].sum(1) / max(int(mostly.sum()), 1), float)
+
+
+def _median(values: Pictures) -> Pictures:
+    """Over the first axis; sorting is several times faster than NumPy's median."""
+    middle = (len(values) - 1) // 2, len(values) // 2 + 1
+    return np.asarray(np.sort(values, axis=0)[slice(*middle)].mean(0), np.float32)
 
 
 def _blurred(values: Pictures) -> Pictures:
