@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.head.model import HeadModel
-from ..models.head.units import COMPANIONS, GAZE_UNITS, MINOR, NEVER_SOLVED, RIVALS, mirrored
+from ..models.head.units import COMPANIONS, GAZE_UNITS, MINOR, NEVER_SOLVED, RIVALS, measured, mirrored
 from .types import FLIP
 
 Array = NDArray[np.float64]
@@ -43,7 +43,7 @@ def landmark_points(head: HeadModel) -> Points:
 
     names = head.expression_names
     hidden = (*GAZE_UNITS, *NEVER_SOLVED, *MINOR)
-    seen = [k for k, name in enumerate(names) if name not in hidden and mirrored(name) not in names[:k]]
+    seen = [k for k in measured(names) if names[k] not in hidden and mirrored(names[k]) not in names[:k]]
     spread = np.zeros((len(seen), len(names)))
     for row, k in enumerate(seen):
         spread[row, [k, names.index(mirrored(names[k]))]] = 1

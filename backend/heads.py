@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From the user's choice of a head to a head that can be tracked.
 
-Published heads come without the tracker's landmarks. They are found once, by drawing the head and tracking the
-pictures, and kept with the head in the user's cache: the first use of a head takes some seconds, later ones do not.
+Published heads come without the tracker's landmarks and, but for ICT-FaceKit, without named units. Landmarks are found
+by drawing the head and tracking the pictures; the units are carried over from the generic head. Both are kept with the
+head in the user's cache: the first use of a head takes some seconds, later ones do not.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from ..models.assets import asset_path
 from ..models.head.embedding import PEOPLE, TURNS, Landmarks, embed
 from ..models.head.model import HeadModel, read_head, write_head
 from ..models.head.read.recognise import read_any_head
+from ..models.head.transfer import with_named_units
+from ..models.head.units import CARRIED
 from .atomic import whole_file
 from .errors import MicrofaceError
 from .types import Progress
 
-PREPARATION = 1  #: raised when a cached head would be prepared differently today
+PREPARATION = 2  #: raised, like `CARRIED`, when a cached head would be prepared differently today
 JITTERED = 8  #: crops averaged per picture: the landmarks' own noise would become the head's
 LEAST_LANDMARKS = 200  #: of 478; a head has about 450
 
@@ -48,12 +51,12 @@ def load_head(name: str, progress: Progress | None = None) -> HeadModel:
 
 
 def prepared(head: HeadModel, progress: Progress | None = None) -> HeadModel:
-    """A published head with landmarks, from the cache when it was used before."""
-    path = cache_folder() / f"{head.sha256}-{PREPARATION}.npz"
+    """A published head with landmarks and named units, from the cache when it was used before."""
+    path = cache_folder() / f"{head.sha256}-{PREPARATION}.{CARRIED}.npz"
     if path.is_file():
         with suppress(MicrofaceError):  # a damaged copy is made again
             return read_head(path)
-    whole = with_landmarks(head, portrait_tracker(), progress)
+    whole = with_named_units(with_landmarks(head, portrait_tracker(), progress), load_head("generic"))
     with suppress(MicrofaceError), whole_file(path) as part:  # a folder that cannot be written costs only the time
         write_head(part, whole)
     return whole

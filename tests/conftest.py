@@ -20,6 +20,12 @@ _spec.loader.exec_module(_bootstrap)
 _bootstrap.install_package()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Prepared heads of tests stay out of the user's cache, in this process and in those it starts."""
+    os.environ["MICROFACE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of shared test material; tests that need it are skipped where it is absent."""

@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from ...models.head.model import HeadModel
 from ...models.head.raster import project, rasterise
-from ...models.head.units import JOINT_OWNED, MINOR, NEVER_SOLVED
+from ...models.head.units import JOINT_OWNED, MINOR, NEVER_SOLVED, measured
 from ..types import FLIP, Floats
 
 Array = NDArray[np.float64]
@@ -172,7 +172,8 @@ class Surface:
         """Units and jaw turns, as vertex motion in camera space at the reference pose."""
         head, turn = self.reference.head, self.reference.turn
         names, basis = [], []
-        for number, name in enumerate(head.expression_names):
+        for number in measured(head.expression_names):
+            name = head.expression_names[number]
             if name in (*JOINT_OWNED, *NEVER_SOLVED):
                 continue
             moved = head.expression[number] @ turn.T

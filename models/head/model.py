@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from ..errors import MicrofaceError
 from .rotation import jacobian_left, rotation_matrix, skew
 from .skinning import blend, shifts, skin, turn_derivatives, world_rotations
+from .units import CARRIED, UNIT_NAMES
 
 Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
@@ -37,8 +38,8 @@ TEXTS = ("name", "licence", "citation", "part_names", "expression_names", "joint
 INTEGERS = ("faces", "polygons", "part", "landmark_index", "landmark_triangle", "parents")
 GRID = 1e-8  # m: values are stored as multiples of it, which hides the last bits in which machines differ
 _ABSENT = ("joint_expression", "citation")  # not in the file where they are empty
-#: What gives coefficients their meaning.
-SPACE = ("template", "faces", "identity", "expression", "expression_names", "joint_template", "pose_correctives")
+#: What gives coefficients their meaning, with the names of the expressions.
+SPACE = ("template", "faces", "identity", "expression", "joint_template", "pose_correctives")
 
 
 @dataclass(frozen=True)
@@ -195,12 +196,18 @@ class HeadModel:
 def fingerprint(head: HeadModel) -> str:
     """SHA-256 of the space its coefficients live in: the same for one head, whatever file it was read from.
 
-    A take records it: the same numbers are another face in another space, even on the same topology.
+    A take records it: the same numbers are another face in another space, even on the same topology. Named units that
+    were carried over to a head count by the version of the way they were, not by their last digits, in which machines
+    differ.
     """
-    digest = hashlib.sha256()
-    for name in SPACE:
-        value = getattr(head, name)
-        raw = "\n".join(value).encode() if name in TEXTS else _stored(value).tobytes()
+    names = head.expression_names
+    own = [k for k, name in enumerate(names) if name not in UNIT_NAMES] or list(range(len(names)))
+    values = {name: getattr(head, name) for name in SPACE} | {"expression": head.expression[own]}
+    digest = hashlib.sha256("\n".join(names).encode())
+    if len(own) < len(names):
+        digest.update(f"units carried over {CARRIED}".encode())
+    for name, value in values.items():
+        raw = _stored(value).tobytes()
         digest.update(f"{name} {len(raw)}\n".encode() + raw)
     return digest.hexdigest()
 

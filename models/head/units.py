@@ -10,6 +10,9 @@ def _pair(*names: str) -> tuple[str, ...]:
     return tuple(name + side for name in names for side in _SIDES)
 
 
+#: The way in which named units are carried over to other heads (`transfer.py`): raised when they become others.
+CARRIED = 1
+
 #: Moved by the joints of the head. On the head itself these units stay 0; they are outputs for export.
 JAW_UNITS = ("jawForward", "jawLeft", "jawOpen", "jawRight")
 GAZE_UNITS = _pair("eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp")
@@ -73,3 +76,12 @@ def mirrored(name: str) -> str:
 def region(name: str) -> str:
     """The part of the face that a unit belongs to, "" for none of `REGIONS`."""
     return next((part for part, begin in REGIONS.items() if name.startswith(begin)), "")
+
+
+def measured(names: tuple[str, ...]) -> list[int]:
+    """Which of a head's units an expression is measured in: its named ones; on a head without any, its own.
+
+    FLAME's and GNM's own coordinates describe the same motions once more, with other words.
+    """
+    known = [k for k, name in enumerate(names) if name in UNIT_NAMES]
+    return known or list(range(len(names)))

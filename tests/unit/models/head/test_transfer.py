@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Named units on another head: themselves on a copy, and on FLAME's template where FLAME's own vertices say."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from microface.models.head.model import fingerprint
+from microface.models.head.read.recognise import read_any_head
+from microface.models.head.transfer import transferred, with_named_units
+from microface.models.head.units import UNIT_NAMES, measured, mirrored
+from scipy.spatial.transform import Rotation
+
+#: The tracker's points at the same place as Multi-PIE's points 17 to 67.
+PLACES = (
+    70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 168, 197, 5, 4, 75, 97, 2, 326, 305,
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
+    61, 40, 37, 0, 267, 270, 291, 321, 405, 17, 181, 91, 78, 81, 13, 311, 308, 402, 14, 178,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def picked(shared):
+    path = shared / "data" / "flame" / "flame2023_open_partial.npz"
+    if not path.is_file():
+        pytest.skip("no real FLAME template")
+    return np.load(path)["landmarks68_vertex"]
+
+
+@pytest.fixture(scope="module")
+def flame(picked, flame_arrays, tmp_path_factory):
+    """FLAME with the picked vertices for landmarks."""
+    path = tmp_path_factory.mktemp("flame") / "flame.npz"
+    np.savez(path, **flame_arrays | {"shapedirs": flame_arrays["shapedirs"][..., 290:310]})
+    head = read_any_head(path)
+    order = np.argsort(PLACES)
+    corner = np.array([np.argwhere(head.faces == vertex)[0] for vertex in picked[17:]])[order]
+    return replace(
+        head, landmark_index=np.array(PLACES, np.int32)[order], landmark_triangle=corner[:, 0].astype(np.int32),
+        landmark_weight=np.eye(3)[corner[:, 1]],
+    )  # fmt: skip
+
+
+def test_a_turned_and_larger_copy_gets_turned_and_larger_units(generic):
+    turn = Rotation.from_rotvec([0.1, -0.2, 0.05]).as_matrix() * 1.1
+    copy = replace(
+        generic, template=generic.template @ turn.T + 0.02, joint_template=generic.joint_template @ turn.T + 0.02,
+        expression=generic.expression[:0], expression_names=(),
+    )  # fmt: skip
+    copy = replace(copy, weights=np.eye(5)[np.ones(len(copy.template), int)])  # a jaw would open about other axes
+    source = replace(generic, weights=copy.weights)
+    found = transferred(copy, source)
+    skin = np.unique(generic.faces[np.array(generic.part_names)[generic.face_part] == "skin"])
+    np.testing.assert_allclose(found[:, skin], (generic.expression @ turn.T)[:, skin], atol=2e-6)
+
+
+def test_flame_moves_at_its_own_landmarks_as_the_generic_head(flame, generic, picked):
+    found, mine = transferred(flame, generic), {int(k): n for n, k in enumerate(generic.landmark_index)}
+    order = [mine[k] for k in PLACES]
+    wide = (
+        np.ptp(flame.template[picked[17:]], axis=0)[0]
+        / np.ptp(generic.landmark_points(generic.template)[order], axis=0)[0]
+    )
+    for name in ("mouthSmileLeft", "mouthSmileRight", "browInnerUp", "noseSneerLeft", "mouthPucker", "eyeBlinkLeft"):
+        unit = generic.expression_names.index(name)
+        there = generic.landmark_points(generic.expression[unit])[order]
+        here = found[unit][picked[17:]]
+        assert np.linalg.norm(here) == pytest.approx(wide * np.linalg.norm(there), rel=0.3)
+        assert (here * there).sum() / np.linalg.norm(here) / np.linalg.norm(there) > 0.9
+
+
+def test_a_lip_takes_its_own_lips_motion(flame, generic, picked):
+    """The inner lips touch at rest: 61 to 63 are of the upper one, 65 to 67 of the lower one."""
+    found = transferred(flame, generic)
+    for name, own, other in (("mouthUpperUpLeft", 63, 65), ("mouthLowerDownRight", 67, 61)):
+        unit = found[generic.expression_names.index(name)]
+        moved, still = (np.linalg.norm(unit[picked[k]]) for k in (own, other))
+        assert moved > 1e-3 and moved > 4 * still
+
+
+def test_units_are_as_symmetric_as_flame(flame, generic):
+    found = transferred(flame, generic)
+    for name in ("mouthSmileLeft", "eyeBlinkLeft", "browDownLeft"):
+        left, right = (found[generic.expression_names.index(n)] for n in (name, mirrored(name)))
+        sizes = [np.linalg.norm(unit, axis=1).max() for unit in (left, right)]
+        assert sizes[0] == pytest.approx(sizes[1], rel=0.2)
+        centre = [
+            (np.linalg.norm(u, axis=1) @ flame.template[:, 0]) / np.linalg.norm(u, axis=1).sum() for u in (left, right)
+        ]
+        assert centre[0] > 0.01 and centre[0] == pytest.approx(-centre[1], abs=4e-3)
+
+
+def test_eyes_and_the_back_of_the_head_stay_still(flame, generic):
+    found = transferred(flame, generic)
+    solved = [k for k, name in enumerate(generic.expression_names) if not name.startswith(("jaw", "eyeLook", "tongue"))]
+    size = np.linalg.norm(found[solved], axis=-1).max(0)
+    eye = flame.weights[:, 3:].sum(1) > 0.5
+    assert not found[:, eye].any()
+    assert size[flame.template[:, 2] < -0.08].max() < 1e-4
+
+
+def test_named_units_stand_behind_flames_own(flame, generic):
+    head = with_named_units(flame, generic)
+    assert head.expression_names == (*flame.expression_names, *UNIT_NAMES)
+    assert [head.expression_names[k] for k in measured(head.expression_names)] == list(UNIT_NAMES)
+    assert measured(flame.expression_names) == list(range(len(flame.expression_names)))
+    np.testing.assert_array_equal(head.joint_shift(np.eye(len(head.expression))[-52:]), 0)
+    np.testing.assert_array_equal(head.joint_expression[:10], flame.joint_expression)
+    assert head.sha256 != flame.sha256
+    own = len(flame.expression)
+    other = replace(head, expression=head.expression + 1e-6 * (np.arange(len(head.expression)) >= own)[:, None, None])
+    assert fingerprint(other) == head.sha256  # another machine's last digits
+    other = replace(head, expression=head.expression + 1e-6 * (np.arange(len(head.expression)) < own)[:, None, None])
+    assert fingerprint(other) != head.sha256
+    assert with_named_units(generic, generic) is generic
+
+
+def test_too_few_common_landmarks(flame, generic):
+    few = replace(flame, landmark_index=flame.landmark_index[:5])
+    with pytest.raises(ValueError, match="5 landmarks in common"):
+        transferred(few, generic)
