@@ -50,16 +50,19 @@ def test_what_is_not_seen_is_not_judged(face: np.ndarray) -> None:
     assert hidden_share(face, seen, INSIDE).max() < 0.5 * HIDDEN
 
 
-@pytest.mark.parametrize("yaw", [0, 20, 60])
-def test_a_face_is_laid_flat_by_its_landmarks(generic_head: HeadModel, yaw: float) -> None:
-    """Luma that rises with the height on the head, 1 a mm, comes out the same from every side; a far cheek is seen edge-on."""
+@pytest.mark.parametrize(("yaw", "zoom"), [(0, 1), (20, 1), (60, 1), (0, 4)])
+def test_a_face_is_laid_flat_by_its_landmarks(generic_head: HeadModel, yaw: float, zoom: int) -> None:
+    """Luma that rises with the height on the head, 1 a mm, comes out the same from every side; a far cheek is seen edge-on.
+
+    A large face, which is averaged down on the way, too.
+    """
     flat, points = FlatFace(generic_head), generic_head.landmark_points(generic_head.template)
-    camera = np.array([[900, 0, 150.0], [0, 900, 150.0], [0, 0, 1]])
+    camera = np.array([[900.0 * zoom, 0, 150 * zoom], [0, 900 * zoom, 150 * zoom], [0, 0, 1]])
     turned = (points - points.mean(0)) @ Rotation.from_rotvec([0, np.radians(yaw), 0]).as_matrix().T
     at = project(turned * [1, -1, -1] + [0, 0, 0.8], camera)[:, :2]
     landmarks = np.full((478, 2), np.nan)
     landmarks[generic_head.landmark_index] = at
-    rise = 120 - 1000 * (np.arange(300)[:, None] - 150.0) * 0.8 / 900 + np.zeros((1, 300))
+    rise = 120 - 1000 * (np.arange(300 * zoom)[:, None] / zoom - 150.0) * 0.8 / 900 + np.zeros((1, 300 * zoom))
     picture, seen = flat.of(rise.astype(np.float32), landmarks)
     y = -np.linspace(points[:, 1].max(), points[:, 1].min(), 2 * SIDE + 1)[1::2] - -points[:, 1].mean()
     assert np.abs((picture - 120.0 + 1000 * y[:, None])[flat.inside]).max() < 12
