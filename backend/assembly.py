@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from .deviation import doubted, unseen_depth
 from .solve.clip import Solved
+from .solve.posterior import MODEL_ERROR
 from .solve.surface import JAW_LIMIT, Surface
-from .types import FLIP
+from .types import FLIP, Floats
 
 Array = NDArray[np.float64]
 
@@ -36,9 +38,10 @@ class Performance:
     detail_basis: Array
     detail: Array
     detail_std: Array
+    depth_std: Array
     motion_names: tuple[str, ...]
     motion_px: Array  #: (T, U) size of every unit in work px: for events
-    motion_std_px: Array
+    motion_std_px: Array  #: the posterior's alone: an event is not less sure for being large
 
 
 def perform(surface: Surface, solved: Solved) -> Performance:
@@ -53,12 +56,14 @@ def perform(surface: Surface, solved: Solved) -> Performance:
     for full, part in ((expression, solved.units), (std, solved.units_std), (factor, solved.factor)):
         full[seen] = 0
         full[np.ix_(seen, number)] = part[np.ix_(seen, of_head)]
+    std, factor = doubted(std, expression), factor / np.sqrt(MODEL_ERROR)
     pose, pose_std, translation, translation_std = _rigid(surface, solved)
     basis, detail, detail_std = _detail_modes(surface, solved, seen)
     size = 1 / surface.unit_scale[: len(surface.unit_names)]
     return Performance(
         surface.reference.offset + surface.depth_offset(solved.depth),
         expression, std, factor, pose, pose_std, translation, translation_std, basis, detail, detail_std,
+        unseen_depth(surface, _strength(surface, solved.units, solved.detail)),
         tuple(EXPORT_JAW[name == "jaw_yaw"] if name.startswith("jaw_") else name for name in surface.unit_names),
         solved.units * size, solved.units_std * size,
     )  # fmt: skip
@@ -66,11 +71,16 @@ def perform(surface: Surface, solved: Solved) -> Performance:
 
 def largest_motion(surface: Surface, solved: Solved, start: int, end: int) -> float:
     """Work px by which the skin moves between two frames at its most moved place: what a person would see as the size."""
-    units = (solved.units[end] - solved.units[start]) / surface.unit_scale[: len(surface.unit_names)]
-    detail = solved.detail[end] - solved.detail[start]
-    columns = np.r_[units, np.zeros(int((surface.group == 0).sum()) - len(units)), detail]
-    moved = np.tensordot(columns, surface.basis[:, surface.seen & surface.skin], 1)
+    columns = _strength(surface, solved.units[[start, end]], solved.detail[[start, end]])
+    moved = np.tensordot(columns[1] - columns[0], surface.basis[:, surface.seen & surface.skin], 1)
     return float(np.percentile(np.linalg.norm(moved, axis=1), 99.7) * surface.px_per_m)
+
+
+def _strength(surface: Surface, units: Floats, detail: Floats) -> Array:
+    """Strength (T, X) px of every column, of units (T, U) with both sides told apart, and detail (T, F) px."""
+    size = 1 / surface.unit_scale[: len(surface.unit_names)]
+    both = np.zeros((len(units), int((surface.group == 0).sum()) - len(size)))
+    return np.concatenate([units * size, both, detail], 1)
 
 
 def _rigid(surface: Surface, solved: Solved) -> tuple[Array, Array, Array, Array]:
@@ -94,7 +104,7 @@ def _rigid(surface: Surface, solved: Solved) -> tuple[Array, Array, Array, Array
         if name in surface.unit_names:
             column = surface.unit_names.index(name)
             pose[seen, jaw, axis] = solved.units[seen, column] * JAW_LIMIT
-            std[seen, jaw, axis] = solved.units_std[seen, column] * JAW_LIMIT
+            std[seen, jaw, axis] = doubted(solved.units_std[seen, column], solved.units[seen, column]) * JAW_LIMIT
     return pose, std, translation, solved.pose_std[:, 3:]
 
 
@@ -119,5 +129,5 @@ def _detail_modes(surface: Surface, solved: Solved, seen: NDArray[np.bool_]) -> 
     basis = np.tensordot(write.T, columns, 1) @ surface.reference.turn
     detail, std = (np.full((len(seen), len(keep)), np.nan) for _ in range(2))
     detail[seen] = strength @ read
-    std[seen] = np.sqrt(np.maximum(solved.detail_variance @ read**2, 0))
+    std[seen] = doubted(np.sqrt(np.maximum(solved.detail_variance @ read**2, 0)), detail[seen])
     return basis, detail, std

@@ -18,6 +18,7 @@ from .identity import fit_head, form_offset, settled
 from .motion.footage import landmarks_between, measure_footage
 from .motion.rigid import RigidMotion, against, at_frames, smoothed
 from .motion.window import Window, window_around
+from .noise import visibility
 from .rest import rest_candidates, rest_frames
 from .result import assemble
 from .solve.clip import solve_clip
@@ -75,7 +76,9 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     for share, solved in solve_clip(anchors, spans, motions, fit, tracks.frame, clip.fps):  # noqa: B007
         say("solving", share)
     say("events", 0)
-    return assemble(clip, tracks, fit, anchors, rest, solved, settings)
+    own = [motion for span, motion in zip(spans, motions, strict=True) if span.anchor == 0] or motions[:1]
+    visible = visibility(clip, neutral, own, rest_frames(tracks, rest))
+    return assemble(clip, tracks, fit, anchors, rest, solved, visible, settings)
 
 
 class _StageProgress:

@@ -12,7 +12,7 @@ from .mesh import refuse_large, write_mesh
 from .messages import ProgressMessages, Report
 from .outputs import check_writable
 from .pipeline import reconstruct
-from .summary import event_rows, event_table
+from .summary import event_rows, event_table, visible
 from .take import write_take
 from .types import Progress, Settings
 from .video import open_clip
@@ -57,7 +57,7 @@ def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: thre
         "take": paths.pop("out"),
         **paths,
         "events": event_rows(take),
-        "text": f"{event_table(take)}\n{written}",
+        "text": f"{event_table(take)}\nsmallest visible motion in this footage: {visible(take)}\n{written}",
     }
 
 

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from . import events
 from .anchor import Anchor
 from .assembly import Performance, largest_motion, perform
+from .deviation import SIZE_SHARE
 from .gaze import LOOKS, eye_radius, eye_turns, looks
 from .lids import LIDS, closing
 from .motion.footage import landmarks_between
-from .noise import smallest_visible
+from .noise import Visibility
 from .solve.clip import Solved
 from .template import Neutral
 from .types import BRIDGED, CUT, MEASURED, NO_FACE, OCCLUDED, Clip, Event, Floats, HeadFit, Settings, Take, Tracks
@@ -52,6 +53,7 @@ def assemble(
     anchors: Sequence[Anchor],
     rest: NDArray[np.int64],
     solved: Solved,
+    visible: Visibility,
     settings: Settings,
 ) -> Take:
     neutral = anchors[0].neutral
@@ -77,9 +79,10 @@ def assemble(
         joint_names=head.joint_names, pose=f32(acted.pose), pose_std=f32(acted.pose_std),
         translation=acted.translation, translation_std=f32(acted.translation_std),
         detail_basis=f32(acted.detail_basis), detail=f32(acted.detail), detail_std=f32(acted.detail_std),
+        depth_std=f32(acted.depth_std),
         camera=fit.camera, size=(clip.width, clip.height),
         landmark_frames=tracks.frame[row] - first, landmarks=f32(tracks.landmarks[row][:, :, :2]),
-        confidence=f32(confidence), noise_px=smallest_visible(neutral),
+        confidence=f32(confidence), noise_px=visible.px, noise_reason=visible.reason,
         template_frames=np.unique(np.concatenate([anchor.neutral.frames for anchor in anchors])) - first, events=found,
         head={"name": head.name, "sha256": head.sha256},
         source={"path": str(clip.path.resolve()), "sha256": clip.sha256, "fps": clip.fps, "first_frame": first},
@@ -121,7 +124,7 @@ def _believed(tracks: Tracks, fit: HeadFit) -> Tracks:
 
 
 def sized(event: Event, neutral: Neutral, solved: Solved, time_s: Floats) -> Event:
-    """The event with the size of the skin's motion from onset to apex, all units and detail; as sure as its units are.
+    """The event with the size of the skin's motion from onset to apex, all units and detail; less sure than its units are.
 
     From the onset, not from rest: a small event on top of a smile is not as large as the smile.
     """
@@ -133,7 +136,8 @@ def sized(event: Event, neutral: Neutral, solved: Solved, time_s: Floats) -> Eve
     # What was under way when the measurement began was seen to end, not to begin.
     still = onset if onset < apex else offset
     size = largest_motion(neutral.surface, solved, still, apex) * neutral.window.factor
-    return replace(event, peak_px=size, peak_std_px=event.peak_std_px * size / max(event.peak_px, 1e-9))
+    std = np.hypot(event.peak_std_px * size / max(event.peak_px, 1e-9), SIZE_SHARE * size)
+    return replace(event, peak_px=size, peak_std_px=float(std))
 
 
 def _with_gaze(
@@ -153,7 +157,7 @@ def _with_gaze(
 def _blanked(acted: Performance, hidden: NDArray[np.bool_]) -> Performance:
     """NaN where a frame shows no face that could be measured."""
     names = ("expression", "expression_std", "expression_factor", "pose", "pose_std", "translation", "translation_std",
-             "detail", "detail_std", "motion_px", "motion_std_px")  # fmt: skip
+             "detail", "detail_std", "depth_std", "motion_px", "motion_std_px")  # fmt: skip
     blank = {}
     for name in names:
         values = getattr(acted, name).copy()

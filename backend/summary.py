@@ -13,6 +13,13 @@ from .types import MEASURED, NO_FACE, Take
 
 COLUMNS = ("kind", "onset_s", "apex_s", "offset_s", "peak_px", "peak_std_px", "confidence", "units")
 
+REASONS = {
+    "noise": "the camera's noise",
+    "compression": "the video's compression",
+    "size": "the small face",
+    "rate": "the few frames a second",
+}
+
 
 def event_rows(take: Take) -> list[dict[str, Any]]:
     """Flatten the events of a take to rows with the columns `COLUMNS`; units joined by spaces, strongest first."""
@@ -38,6 +45,15 @@ def event_table(take: Take) -> str:
     return "\n".join(lines)
 
 
+def visible(take: Take) -> str:
+    """Say how small a motion the footage can show, and why no smaller."""
+    if not take.noise_px:
+        return "not estimated"
+    usual = float(np.median(list(take.noise_px.values())))
+    regions = ", ".join(f"{region} {value:.2f}" for region, value in take.noise_px.items())
+    return f"{usual:.2f} px, because of {REASONS.get(take.noise_reason, 'its picture')} ({regions})"
+
+
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write event rows as a table with a header line, atomically."""
     with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
@@ -51,7 +67,6 @@ def describe(take: Take) -> dict[str, str]:
     frames = len(take.time_s)
     measured = int(np.count_nonzero(take.valid == MEASURED))
     missing = int(np.count_nonzero(take.valid >= NO_FACE))
-    noise = ", ".join(f"{region} {value:.2f}" for region, value in take.noise_px.items())
     kinds = [event.kind for event in take.events]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds)))
     return {
@@ -62,7 +77,7 @@ def describe(take: Take) -> dict[str, str]:
         "picture": f"{take.size[0]} x {take.size[1]} px, focal length {take.camera[0, 0]:.0f} px",
         "head": str(take.head.get("name", "unknown")),
         "keys": f"{len(take.expression_names)} units, {len(take.detail_basis)} detail modes",
-        "visible from px": noise or "not estimated",
+        "smallest visible": visible(take),
         "events": counts or "none",
         "schema": str(take.schema_version),
     }

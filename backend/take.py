@@ -9,8 +9,8 @@ of what is in it: type (`f4` float32, `f8` float64, `u1` uint8, `i4`, `i8` integ
 
 Times are seconds, lengths metres, angles radians, sizes on the picture pixels; what each field means stands at
 `types.Take`, whose names the fields bear. Numbers are NaN where `valid` is above 1. Events are columns, one row an
-event; `event_units` joins the unit names with commas. `noise_px[k]` belongs to the region `noise_regions[k]`. `head`,
-`source`, `settings` and `software` are JSON objects.
+event; `event_units` joins the unit names with commas. `noise_px[k]` belongs to the region `noise_regions[k]`;
+`noise_reason` is one word. `head`, `source`, `settings` and `software` are JSON objects.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ FIELDS: Schema = {
     "detail_basis": ("f4", ("D", "V", 3)),
     "detail": ("f4", ("T", "D")),
     "detail_std": ("f4", ("T", "D")),
+    "depth_std": ("f4", ("T",)),
     "camera": ("f8", (3, 3)),
     "size": ("i8", (2,)),
     "landmark_frames": ("i8", ("N",)),
@@ -63,6 +64,7 @@ FIELDS: Schema = {
     "confidence": ("f4", ("T",)),
     "noise_regions": ("U", ("K",)),
     "noise_px": ("f4", ("K",)),
+    "noise_reason": ("U", ()),
     "template_frames": ("i8", ("M",)),
     "event_onset_s": ("f8", ("Q",)),
     "event_apex_s": ("f8", ("Q",)),
@@ -84,7 +86,7 @@ UPGRADES: dict[int, Callable[[Arrays], Arrays]] = {}
 
 _JSON = ("head", "source", "settings", "software")
 _NAMES = ("expression_names", "joint_names")
-_SPECIAL = {*_JSON, *_NAMES, "size", "noise_px", "events", "schema_version"}
+_SPECIAL = {*_JSON, *_NAMES, "size", "noise_px", "noise_reason", "events", "schema_version"}
 #: Fields that a `Take` and the file hold alike.
 _PLAIN = [field.name for field in fields(Take) if field.name not in _SPECIAL]
 _EVENT_NUMBERS = ("onset_s", "apex_s", "offset_s", "peak_px", "peak_std_px", "confidence")
@@ -189,6 +191,7 @@ def _arrays(take: Take) -> Arrays:
     arrays["size"] = take.size
     arrays["noise_regions"] = _text(take.noise_px)
     arrays["noise_px"] = list(take.noise_px.values())
+    arrays["noise_reason"] = np.array(take.noise_reason)
     arrays["event_kind"] = _text(event.kind for event in take.events)
     arrays["event_units"] = _text(",".join(event.units) for event in take.events)
     arrays |= {f"event_{name}": [getattr(event, name) for event in take.events] for name in _EVENT_NUMBERS}
@@ -208,7 +211,8 @@ def _take(arrays: Arrays) -> Take:
     values |= {name: tuple(arrays[name].tolist()) for name in _NAMES}
     width, height = arrays["size"].tolist()
     noise = dict(zip(arrays["noise_regions"].tolist(), arrays["noise_px"].tolist(), strict=True))
-    return Take(size=(width, height), noise_px=noise, events=_events(arrays), **values)
+    reason = str(arrays["noise_reason"])
+    return Take(size=(width, height), noise_px=noise, noise_reason=reason, events=_events(arrays), **values)
 
 
 def _plausible(arrays: Arrays) -> None:

@@ -155,12 +155,16 @@ class Take:
     detail_basis: NDArray[np.float32]  #: (D, V, 3) head space m, D <= 16
     detail: NDArray[np.float32]  #: (T, D)
     detail_std: NDArray[np.float32]  #: (T, D)
+    depth_std: NDArray[
+        np.float32
+    ]  #: (T,) m, of all vertices' motion along the line of sight, beyond what the above says
     camera: NDArray[np.float64]  #: K (3, 3)
     size: tuple[int, int]  #: width, height, px
     landmark_frames: NDArray[np.int64]  #: (N,) indices into time_s
     landmarks: NDArray[np.float32]  #: (N, 478, 2) px
     confidence: NDArray[np.float32]  #: (T,)
     noise_px: dict[str, float]  #: smallest visible motion (2 sigma) per region
+    noise_reason: str  #: what makes it so: noise, compression, size or rate
     template_frames: NDArray[np.int64]  #: frames averaged to the neutral template, indices into time_s
     events: tuple[Event, ...]
     head: dict[str, Any]  #: name, sha256

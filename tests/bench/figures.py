@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from microface.backend.deviation import motion_deviation
 from microface.backend.mesh import vertices_at
 from microface.backend.types import Event, Take
-from microface.models.head.model import FLIP, HeadModel
+from microface.models.head.model import HeadModel
 from microface.models.head.raster import project
-from microface.models.head.rotation import rotation_matrix
 from numpy.typing import NDArray
 
 from .score import LEAST_COVERAGE, compare, displacement, tied_points
@@ -55,7 +55,8 @@ def motions(
     true[:, covered] = displacement(vertices[:, covered], camera[0, 0])
     claimed = np.zeros_like(true)
     claimed[:, covered] = displacement(points, take.camera[0, 0])
-    return true, claimed, deviations(take, head, _carriers(mesh[0], points[0], head)), covered
+    std = motion_deviation(take, head, _carriers(mesh[0], points[0], head))
+    return true, claimed, std * take.camera[0, 0] / points[0, :, 2].mean(), covered
 
 
 def _carriers(first: Floats, points: Floats, head: HeadModel) -> NDArray[np.int64]:
@@ -63,25 +64,6 @@ def _carriers(first: Floats, points: Floats, head: HeadModel) -> NDArray[np.int6
     face = np.flatnonzero(head.face_mask)
     away = ((points[:, None] - first[face][None]) ** 2).sum(2)
     return np.asarray(face[away.argmin(1)])
-
-
-def deviations(take: Take, head: HeadModel, vertex: NDArray[np.int64]) -> Floats:
-    """(T, n, 3) px in camera space: standard deviation of the motion of vertices (n,) at each frame, as the take has it.
-
-    From the units' covariance (diagonal and low rank) and the detail's deviation; pose and depth are not in it.
-    """
-    turn = FLIP @ rotation_matrix(take.pose[0, 0].astype(float))
-    units = np.einsum("ab,enb->ena", turn, head.expression[:, vertex])
-    detail = np.einsum("ab,dnb->dna", turn, take.detail_basis[:, vertex].astype(float))
-    depth = float(take.translation[0, 2])
-    out = np.empty((len(take.time_s), len(vertex), 3))
-    for frame in range(len(out)):
-        factor = take.expression_factor[frame].astype(float)
-        shared = np.einsum("er,ena->rna", factor, units)
-        own = np.clip(take.expression_std[frame].astype(float) ** 2 - (factor**2).sum(1), 0, None)
-        variance = (shared**2).sum(0) + np.einsum("e,ena->na", own, units**2)
-        out[frame] = np.sqrt(variance + np.einsum("d,dna->na", take.detail_std[frame].astype(float) ** 2, detail**2))
-    return out * take.camera[0, 0] / depth
 
 
 def calibration(true: Floats, claimed: Floats, std: Floats) -> dict[str, float]:

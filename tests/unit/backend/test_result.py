@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from microface.backend.deviation import SIZE_SHARE
 from microface.backend.motion.window import Window
 from microface.backend.result import sized
 from microface.backend.types import Event
@@ -29,7 +30,7 @@ def test_a_size_is_the_motion_since_the_onset_in_source_pixels(stage, factor: in
     smile = held(stage, 0.2 + 0.1 * np.interp(TIME, [0.5, 1.0, 1.5], [0, 1, 0]))
     found = sized(EVENT, neutral, smile, TIME)
     assert found.peak_px == pytest.approx(0.1 * full * factor, rel=0.3)
-    assert found.peak_std_px == pytest.approx(0.1 * found.peak_px)
+    assert found.peak_std_px == pytest.approx(np.hypot(0.1, SIZE_SHARE) * found.peak_px)
 
 
 def test_an_event_that_was_under_way_is_as_large_as_what_was_seen_to_end(stage) -> None:

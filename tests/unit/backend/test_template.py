@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The neutral template, from pictures of one continuous texture on a known head."""
 
+import tempfile
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from microface.backend.motion.footage import DenseMotion
 from microface.backend.motion.rigid import RigidMotion
-from microface.backend.motion.window import Window, highpass
-from microface.backend.noise import REGIONS, smallest_visible
+from microface.backend.motion.window import BLUR, Window, highpass
+from microface.backend.noise import REGIONS, leftover, reason_of, smallest_visible, white_deviation
 from microface.backend.template import Neutral, build_neutral, most_usual_frame
 from microface.models.head.raster import project
 
@@ -114,12 +116,64 @@ def test_a_hidden_face_shows_in_the_residual(neutral: Neutral, shots: Shots) -> 
     assert residual[1] > 0.5 * neutral.texture
 
 
-def test_the_smallest_visible_motion_is_two_deviations_of_still_skin(neutral: Neutral, shots: Shots) -> None:
-    """White noise in the pictures, 12 of a face at rest: the scatter of what is measured in each region."""
-    still = [picture(np.zeros(2), 0.0, 600 + k) for k in range(12)]
-    c, _ = neutral.measure(still, np.tile(shots.first, (12, 1, 1)), shots.motion[:12])
-    told, n = smallest_visible(neutral), neutral.field.sheet.size
+def still(neutral: Neutral, shots: Shots, pictures: list[np.ndarray]) -> DenseMotion:
+    """What is measured in pictures of a face at rest, as the footage's stage keeps it."""
+    count, size = len(pictures), 2 * neutral.field.sheet.size
+    coarse = RigidMotion(np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)))
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the motion
+    motion = DenseMotion(100, np.full(count, np.nan), coarse, size, file)
+    measured = neutral.measure(pictures, np.tile(shots.first, (count, 1, 1)), coarse)
+    motion.add(100 + np.arange(count), *measured, coarse)
+    return motion
+
+
+def scatter(neutral: Neutral, motion: DenseMotion, shifts: np.ndarray, region: str) -> float:
+    """Deviation of what is measured in a region beyond the head's true shifts (T, 2) px."""
+    n, c = neutral.field.sheet.size, motion.rows(0, len(shifts))
+    phi = neutral.field.sheet.design(neutral.landmarks[list(REGIONS[region])])
+    found = np.stack([(phi @ c[:, :n].T).T, (phi @ c[:, n:].T).T], -1) - shifts[:, None]
+    return float(np.median(np.sqrt(found.var(0, ddof=1).mean(-1))))
+
+
+def test_white_noise_moves_still_skin_as_much_as_its_residual_says(neutral: Neutral, shots: Shots) -> None:
+    motion = still(neutral, shots, [picture(np.zeros(2), 0.0, 600 + k) for k in range(12)])
     for name in ("nose", "cheeks", "mouth"):
-        phi = neutral.field.sheet.design(neutral.landmarks[list(REGIONS[name])])
-        motion = np.stack([phi @ c[:, :n].T, phi @ c[:, n:].T])
-        assert told[name] / 2 == pytest.approx(np.median(np.sqrt(motion.var(2, ddof=1).mean(0))), rel=0.5), name
+        told = np.median(white_deviation(neutral, neutral.landmarks[list(REGIONS[name])]))
+        assert told == pytest.approx(scatter(neutral, motion, np.zeros((12, 2)), name), rel=0.5), name
+
+
+def test_the_smallest_visible_motion_is_two_deviations_of_what_still_skin_seems_to_do(
+    neutral: Neutral, shots: Shots
+) -> None:
+    """Frame by frame at 10 frames a second; the head's own shifts do not count."""
+    shifts = np.random.default_rng(3).normal(0, 0.4, (24, 2))
+    motion = still(neutral, shots, [picture(shift, 0.0, 700 + k) for k, shift in enumerate(shifts)])
+    told = smallest_visible(neutral, motion, 100 + np.arange(24), 10.0)
+    for name in ("nose", "cheeks", "mouth"):
+        assert told[name] / 2 == pytest.approx(scatter(neutral, motion, shifts, name), rel=0.4), name
+
+
+def test_motion_in_a_few_of_the_frames_at_rest_makes_nothing_invisible(neutral: Neutral, shots: Shots) -> None:
+    sizes = np.r_[np.zeros(16), np.full(5, 2.0)]
+    pictures = [picture(np.zeros(2), size, 800 + k) for k, size in enumerate(sizes)]
+    calm = still(neutral, shots, pictures[:16])
+    mixed = still(neutral, shots, pictures)
+    told = [smallest_visible(neutral, one, 100 + np.arange(21), 10.0)["cheeks"] for one in (calm, mixed)]
+    assert told[1] < 1.5 * told[0]
+
+
+def test_noise_is_new_in_every_frame_and_a_codecs_leftover_stays(neutral: Neutral, shots: Shots) -> None:
+    fresh = [picture(np.zeros(2), 0.0, 900 + k) for k in range(16)]
+    kept = [fresh[k - k % 4] for k in range(16)]  # four frames alike: three of four steps change nothing
+    level, held = leftover(neutral, still(neutral, shots, fresh), fresh, 0)
+    assert level == pytest.approx(NOISE / np.sqrt(4 * np.pi * BLUR**2), rel=0.15)
+    assert held < 0.1
+    assert leftover(neutral, still(neutral, shots, kept), kept, 0)[1] == pytest.approx(0.75, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("noise", "held", "face_px", "fps", "reason"),
+    [(2.0, 0.0, 240, 100, "noise"), (0.2, 0.8, 240, 100, "compression"), (0.5, 0.1, 80, 100, "size"), (0.5, 0.1, 240, 25, "rate")],
+)  # fmt: skip
+def test_the_one_defect_is_the_reason(noise: float, held: float, face_px: float, fps: float, reason: str) -> None:
+    assert reason_of(noise, held, face_px, fps) == reason

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far off the claims of a take may be: standard deviations of coefficients, and of the motion of vertices.
+
+Two kinds of error add up. What the picture's noise leaves open is the solve's posterior; at rest it is all there is. What the
+model gets wrong grows with the motion: deformation that is no unit's, a unit taken for its neighbour, expression that passes
+for head motion, depth. Every coefficient is therefore doubted by a fixed share of its own size, each on its own, so that a
+place is as doubtful as what is claimed there; and motion along the line of sight, which the picture hardly shows, by a share of
+the face's motion in the picture. The shares were chosen on the benchmark's development clips (BENCHMARKS.md).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models.head.model import HeadModel
+from ..models.head.rotation import rotation_matrix
+from .mesh import vertices_at
+from .solve.posterior import MODEL_ERROR
+from .solve.surface import Surface
+from .types import BRIDGED, FLIP, Floats, Take
+
+Array = NDArray[np.float64]
+
+OWN_SHARE = 0.85  #: of a coefficient that may be wrong
+DEPTH_SHARE = 0.4  #: of the face's motion in the picture that there may be unseen along the line of sight
+SIZE_SHARE = 0.3  #: of an event's size
+
+
+def doubted(posterior: Floats, value: Floats) -> Array:
+    """Deviation of coefficients from their posterior's, which MODEL_ERROR widened to guard the estimate, and their size."""
+    return np.asarray(np.hypot(posterior / np.sqrt(MODEL_ERROR), OWN_SHARE * np.asarray(value)))
+
+
+def unseen_depth(surface: Surface, strength: Floats) -> Array:
+    """Deviation (T,) m of the skin's motion along the line of sight, of expressions (T, X) in the surface's columns."""
+    skin = surface.seen & surface.skin
+    moved = laid_rigidly(surface.basis[:, skin], surface.vertices[skin])[..., :2].reshape(len(surface.basis), -1)
+    square = np.einsum("tx,xy,ty->t", strength, moved @ moved.T, strength, optimize=True) / moved.shape[1]
+    return DEPTH_SHARE * np.sqrt(np.maximum(square, 0))
+
+
+def laid_rigidly(motion: Floats, points: Floats) -> Array:
+    """Small motions (C, n, 3) of points (n, 3) less the rigid motion nearest to each."""
+    arm = points - points.mean(0)
+    turns = [np.cross(axis, arm) for axis in np.eye(3)]
+    shifts = [np.broadcast_to(axis, arm.shape) for axis in np.eye(3)]
+    rigid, _ = np.linalg.qr(np.stack([*turns, *shifts]).reshape(6, -1).T)
+    flat = np.reshape(motion, (len(motion), -1))
+    return np.asarray(flat - (flat @ rigid) @ rigid.T).reshape(np.shape(motion))
+
+
+def motion_deviation(take: Take, head: HeadModel, vertex: NDArray[np.int64]) -> Array:
+    """Deviation (T, n, 3) m, camera axes, of what vertices (n,) move from the first measured frame to each.
+
+    It is that of clouds laid rigidly on each other, as score.py compares them: head motion itself does not count.
+    """
+    measured = np.flatnonzero(take.valid <= BRIDGED)
+    units, others = _columns(take, head, vertex, int(measured[0]))
+    out = np.full((len(take.time_s), len(vertex), 3), np.nan)
+    for frame in measured:
+        out[frame] = _variance(take, head, int(frame), units, others)
+    return np.sqrt(out + out[measured[0]])
+
+
+def _columns(take: Take, head: HeadModel, vertex: NDArray[np.int64], first: int) -> tuple[Array, Array]:
+    """Motion (E, n, 3) of the units, (2 + D, n, 3) of the jaw's turns and of detail, m per strength, laid rigidly."""
+    jaw = head.joint_names.index("jaw")
+    rest = head.neutral(take.shape) + take.shape_offset
+    arm = (rest - head.joints(take.shape)[jaw])[vertex]
+    turns = [np.cross(axis, arm) * head.weights[vertex, jaw, None] for axis in np.eye(3)[:2]]
+    moved = np.concatenate([head.expression[:, vertex], turns, take.detail_basis[:, vertex]]).astype(float)
+    turn = FLIP @ rotation_matrix(take.pose[first, 0].astype(float))
+    moved = laid_rigidly(moved @ turn.T, vertices_at(take, head, first)[vertex])
+    return moved[: len(head.expression)], moved[len(head.expression) :]
+
+
+def _variance(take: Take, head: HeadModel, frame: int, units: Array, others: Array) -> Array:
+    """(n, 3) m^2 in one frame."""
+    factor = take.expression_factor[frame].astype(float)
+    own = np.maximum(take.expression_std[frame].astype(float) ** 2 - (factor**2).sum(1), 0)
+    jaw = take.pose_std[frame, head.joint_names.index("jaw"), :2]
+    single = np.r_[jaw, take.detail_std[frame]].astype(float)
+    variance = (np.einsum("er,ena->rna", factor, units) ** 2).sum(0) + np.tensordot(own, units**2, 1)
+    variance += np.tensordot(single**2, others**2, 1)
+    variance[:, 2] += float(take.depth_std[frame]) ** 2
+    return np.asarray(variance)
