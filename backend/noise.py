@@ -35,6 +35,7 @@ REGIONS: dict[str, tuple[int, ...]] = {
 LONGEST = 512  #: frames looked at
 PICTURES = 16  #: consecutive ones whose leftover is compared
 RIGID_POINTS = 300
+FEWEST = 6  #: frames at rest that say how much it trembles; with fewer the picture's own residual must do
 MOST_HELD = 0.95
 #: footage in which none of the four stands out: a sensor of 1.5 grey levels, and a head-and-shoulders shot
 USUAL_NOISE, USUAL_FACE_PX, USUAL_FPS = 0.5, 240.0, 100.0
@@ -113,14 +114,19 @@ def smallest_visible(neutral: Neutral, motion: DenseMotion, rest: NDArray[np.int
     false = gaussian_filter1d(_not_rigid(neutral, motion.rows(start, stop), points), blur, axis=0, mode="nearest")
     rows = _rows(motion, rest)
     rows = rows[(rows >= start) & (rows < stop)] - start
-    least = white_deviation(neutral, points) * np.sqrt(min(1.0, 1 / (2 * np.sqrt(np.pi) * blur)))
     ends = np.cumsum([len(region) for region in members])[:-1]
-    sizes = []
-    for part, floor in zip(np.split(false[rows], ends, axis=1), np.split(least, ends), strict=True):
-        # An event in the frames that look at rest must not count: the usual frame's, about the usual place.
-        energy = ((part - np.median(part, axis=0)) ** 2).mean((1, 2)) if len(part) else np.zeros(1)
-        sizes.append(max(float(np.sqrt(np.median(energy))), float(np.median(floor))) * neutral.window.factor)
-    return {name: round(2 * size, 4) for name, size in zip(REGIONS, sizes, strict=True)}
+    if len(rows) < FEWEST:
+        least = white_deviation(neutral, points) * np.sqrt(min(1.0, 1 / (2 * np.sqrt(np.pi) * blur)))
+        sizes = [float(np.median(part)) for part in np.split(least, ends)]
+    else:
+        sizes = [_usual(part) for part in np.split(false[rows], ends, axis=1)]
+    usual = [size * neutral.window.factor for size in sizes]
+    return {name: round(2 * size, 4) for name, size in zip(REGIONS, usual, strict=True)}
+
+
+def _usual(motion: Array) -> float:
+    """Deviation (px) of motions (T, K, 2) from their usual place in the usual frame: an event among them must not count."""
+    return float(np.sqrt(np.median(((motion - np.median(motion, axis=0)) ** 2).mean((1, 2)))))
 
 
 def white_deviation(neutral: Neutral, points: Array) -> Array:

@@ -72,12 +72,12 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     footage = frames(clip, int(tracks.frame[0]), int(tracks.frame[-1]) + 1)
     for share, motions in measure_footage(anchors, spans, footage, tracks, fit):  # noqa: B007
         say("motion", share)
+    own = [motion for span, motion in zip(spans, motions, strict=True) if span.anchor == 0] or motions[:1]
+    visible = visibility(clip, neutral, own, rest_frames(tracks, rest))
     say("solving", 0)
     for share, solved in solve_clip(anchors, spans, motions, fit, tracks.frame, clip.fps):  # noqa: B007
         say("solving", share)
     say("events", 0)
-    own = [motion for span, motion in zip(spans, motions, strict=True) if span.anchor == 0] or motions[:1]
-    visible = visibility(clip, neutral, own, rest_frames(tracks, rest))
     return assemble(clip, tracks, fit, anchors, rest, solved, visible, settings)
 
 
