@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from .motion.footage import DenseMotion
 from .motion.region import EYES, INNER_LIPS
-from .motion.window import BLUR, REFERENCE_FACE, highpass, spline_coefficients
+from .motion.window import BLUR, REFERENCE_FACE, highpass_spline
 from .solve.temporal import BANDWIDTH_HZ
 from .template import Neutral, Picture
 from .types import Clip
@@ -163,7 +163,7 @@ def leftover(neutral: Neutral, motion: DenseMotion, pictures: list[Picture], fir
     if len(pictures) < 2:
         return float(np.sqrt(neutral.residual_variance)), 0.0
     stop = first + len(pictures)
-    fine = [spline_coefficients(highpass(picture, neutral.window.scale)) for picture in pictures]
+    fine = [highpass_spline(picture, neutral.window.scale) for picture in pictures]
     views = motion.coarse[slice(first, stop)].views(neutral.surface.sighted, neutral.surface.reference.camera)
     left = neutral.field.residual(fine, views, motion.rows(first, stop))
     left, weight, steps = left - left.mean(0), neutral.field.template.weight, len(left) - 1
