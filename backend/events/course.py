@@ -8,43 +8,54 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from .noise import Noise
-from .run import SCALES, Run
+from .run import BLUR, REACHES, Run, lag_of, rises_of
 
 Array = NDArray[np.float64]
 
 EDGE = 0.1  #: of the apex
-VALLEY = 4.0  #: noise sizes by which two tops must stand above the valley between them
+WHOLE = 0.8  #: of the height: the reach that shows so much spans the event
+SPAN = 3  #: such reaches from the top, beyond which nothing belongs to it
+VALLEY = 4.0  #: noise sizes by which two tops must stand above the valley between them,
+WAVER = 0.25  #: and the share of the first one's height: less is how an expression wavers while it is held
 
 
-def course_of(run: Run, noise: Noise, near: int, units: tuple[int, ...]) -> tuple[int, int, int]:
-    """Onset, apex and offset (samples) of the units' common course about the top near a sample."""
-    z = run.z[:, units] - noise.baseline[list(units)]
-    weights, course, noise_size = _clearest(z, noise.size[:, units], near, run.step)
-    top = _top(course, near)
-    apex = _parabola_top(z @ weights, course, top, noise_size)
-    before = _edge(course[: top + 1][::-1], noise_size)
-    after = _edge(course[top:], noise_size)
-    onset, offset = top - before, top + after
-    return onset, min(max(apex, onset), offset), offset
+def course_of(run: Run, noise: Noise, near: int, reach: int, units: tuple[int, ...]) -> tuple[int, int, int]:
+    """Onset, apex and offset (samples) of the units' common course about the top near a sample, seen at a reach."""
+    seen = run.rises[reach]
+    bend = seen.bend[min(near // seen.stride, len(seen.bend) - 1), units]
+    weights = bend / noise.size[reach, units] ** 2
+    course = run.z[:, units] @ weights
+    far = SPAN * lag_of(REACHES[_whole(course, near, reach, run.step)], run.step)
+    start, near = max(near - far, 0), min(near, far)
+    raw = course[start : start + near + far + 1]
+    smooth, noise_size = _clearest(raw, np.linalg.norm(weights * noise.size[:, units], axis=1), near, reach, run.step)
+    top = _top(smooth, near)
+    base = max(smooth[: top + 1].min(), smooth[top:].min())
+    apex = _parabola_top(raw - base, smooth - base, top, noise_size)
+    onset, offset = top - _edge(smooth[: top + 1][::-1], noise_size), top + _edge(smooth[top:], noise_size)
+    return start + onset, start + min(max(apex, onset), offset), start + offset
 
 
-def _clearest(z: Array, sizes: Array, near: int, step: float) -> tuple[Array, Array, float]:
-    """Weights of the units, their course (n,) and the size of its noise.
+def _whole(course: Array, near: int, reach: int, step: float) -> int:
+    """The least reach that shows nearly all that there is to see from reaches up to one: it spans the event."""
+    heights = []
+    for seconds, rise in zip(REACHES[: reach + 1], rises_of(course[:, None], step), strict=False):
+        at, lag = near // rise.stride, lag_of(seconds, step * rise.stride)
+        heights.append(rise.height[max(at - lag, 0) : at + lag + 1].max())
+    return int(np.argmax(np.array(heights) >= WHOLE * max(heights)))
 
-    At the finest scale clear enough to follow it down to the edge, or else where it stands highest above its noise.
+
+def _clearest(raw: Array, sizes: Array, near: int, reach: int, step: float) -> tuple[Array, float]:
+    """The course (n,) and the size of its noise at the least blur that is clear enough to follow it down to the edge.
+
+    Else at the blur of the reach at which it was found.
     """
-    best: tuple[Array, Array, float] = (z[near], z[:, 0], 1.0)
-    highest = -np.inf
-    for scale, size in zip(SCALES, sizes, strict=True):
-        smooth = gaussian_filter1d(z, scale / step, axis=0, mode="nearest")
-        weights = smooth[near] / size**2
-        course, noise_size = smooth @ weights, float(np.linalg.norm(weights * size))
-        ratio = course[near] / max(noise_size, 1e-12)
-        if ratio > highest:
-            best, highest = (weights, course, noise_size), ratio
-        if ratio > 1 / EDGE:
+    course, noise_size = raw, 1.0
+    for seconds, noise_size in zip(REACHES[: reach + 1], sizes, strict=False):
+        course = gaussian_filter1d(raw, BLUR * seconds / step, mode="nearest")
+        if EDGE * (course[near] - np.median(course)) > noise_size:
             break
-    return best
+    return course, float(noise_size)
 
 
 def _top(course: Array, near: int) -> int:
@@ -76,15 +87,13 @@ def _parabola_top(raw: Array, course: Array, top: int, noise_size: float) -> int
 
 
 def _edge(falling: Array, noise_size: float) -> int:
-    """Samples from the apex (first) to where the course has fallen to the edge.
+    """Samples from the apex (first) to where the course has fallen to the edge above the valley beyond it.
 
-    Where it stops falling before, on a slow drift, the edge is measured from there; where it hardly falls, as in a
-    smile that stays, the event lasts to the end.
+    Where it hardly falls, as in a smile that stays, the event lasts to the end.
     """
     last = _valley(falling, noise_size)
     floor = float(falling[: last + 1].min())
-    floor = floor if 0 < floor < falling[0] / 2 else 0.0
-    level = max(floor + EDGE * (falling[0] - floor), noise_size)
+    level = floor + max(EDGE * (falling[0] - floor), noise_size)
     below = np.flatnonzero(falling[: last + 1] <= level)
     return int(below[0]) if len(below) else last
 
@@ -92,5 +101,5 @@ def _edge(falling: Array, noise_size: float) -> int:
 def _valley(falling: Array, noise_size: float) -> int:
     """The lowest sample before the course rises to another top, or the last one."""
     lowest = np.minimum.accumulate(falling)
-    rising = np.flatnonzero(falling > np.maximum(2 * lowest, lowest + VALLEY * noise_size))
+    rising = np.flatnonzero(falling - lowest > np.maximum(VALLEY * noise_size, WAVER * (falling[0] - lowest)))
     return int(np.argmin(falling[: rising[0]])) if len(rising) else len(falling) - 1

@@ -1,44 +1,46 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Expression events: onset, apex and offset from the units' motion and its standard deviation.
 
-The rule, for at most one false alarm a minute if the noise is Gaussian. The slow drift of a solve is not: it gives several
-(BENCHMARKS.md).
+The rule, for at most one false alarm in two minutes:
 
-1. Each unit's motion, and the mean of each left unit and its right one, is divided by its usual standard deviation and
-   smoothed by Gaussians of `SCALES`: short events show at the first, weak long ones at the last.
-2. What is not an event is noise. Its mean and its size are measured on the clip itself, for each and at each scale,
-   starting from the quietest three tenths of the frames and then outside the events found so far. So noise that is
-   larger or slower than claimed, from compression or a drifting pose, raises the bar.
-3. A peak counts above `u` times that noise, where Gaussian noise in all of them together would cross +-u
+1. An expression rises and returns. How high each unit, and the mean of each left unit and its right one, stands above
+   *both* what it was a reach before and what it will be a reach after is looked at for all `REACHES` (`run.rise`).
+   A level, a slope, a step and the slow drift of a solve do not show; short events show at short reaches, long ones at long.
+2. The noise of that contrast is what the solve claims plus what the clip shows outside events, at the same reach, so
+   noise that is larger, slower or more jerky than claimed, from compression or a drifting pose, raises the bar there; and what the
+   head's motion at that moment carries along (`noise`).
+3. A peak counts above `u` times that noise, where Gaussian noise in all channels together would cross +-u
    `FALSE_ALARMS_PER_MINUTE` times. Noise through a Gaussian of s seconds crosses at most
    exp(-u^2/2) / (2 pi sqrt(2) s) times a second (Rice 1945; equality for white noise, smoother noise crosses less), and
    never more often than frames lie above u.
-4. The size at the apex must also be twice its own standard deviation: what is below the noise is not an event.
 
 Units that move together make one event. Its course is the sum of its units, each weighted by its size over its
 variance; the apex is the top of a parabola fitted there, onset and offset are where the course falls to `EDGE` of the
-apex (or into its noise), to the valley before another event, or to the end of what was measured. What is only a part of
-another event, as the brows are that a blink pulls along, is told in `company`.
+apex above the valley (or into its noise), or to the end of what was measured.
+
+Blinks are looked for first, then looks, speech and expressions; each covers what it moves for those that follow (`courses`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...models.head.units import ANTAGONISTS
 from ..types import Event, Floats, Ints
-from .act import Act
-from .company import LONGEST_MICRO, by_themselves
-from .noise import Noise, alarms, measured, quiet, sizes_of, threshold_of
+from .act import LONGEST_MICRO, Act
+from .company import spoken, whole_blinks
+from .courses import Courses
+from .noise import Noise, alarms, calm, measured, threshold_of
 from .peak import Found, grouped, outside, peaks_of
-from .run import Run, runs_of, smoothed
+from .run import REACHES, Run, runs_of
 
 Array = NDArray[np.float64]
 
-SHORTEST = 0.04  #: s
-#: Least noise, in claimed sizes: a solve claims much; jitter tells nothing of how tracked eyes wander.
-SOLVED, LOOKING = 0.1, 3.0
+SYLLABIC = 0.32  #: s, the longest reach that a syllable has
+SOLVED = 0.05  #: s for which the error of the solve, band-limited at 10 Hz, repeats itself
 LOOKS = (("Down", "Up"), ("Up", "Down"), ("In", "Out"), ("Out", "In"))
 ROUNDS = 4  #: of telling noise from events
 
@@ -50,6 +52,7 @@ def detect(
     names: tuple[str, ...],
     valid: Ints,
     full_px: Array | None = None,
+    carried_px: Floats | None = None,
 ) -> tuple[Event, ...]:
     """Find the events of a clip.
 
@@ -61,85 +64,105 @@ def detect(
         valid: (T,) frames above `BRIDGED` split the clip.
         full_px: (E,) the units' size at full strength, of a lid the gap it closes, of a look the eye's radius: lids and looks that
             move only a little of it are none. None = not known.
+        carried_px: (T, P) px by which the head's motion carries skin that is not where the model has it. None = 0.
 
     Returns:
         Events by onset. `confidence` is the probability that a minute of noise has no peak as high as this.
     """
-    count = len(channels(names))
-    look = np.array([_kind(name) != "expression" for name in names], bool)
+    carried = np.zeros((len(time_s), 1)) if carried_px is None else carried_px
+    left = Courses(time_s, motion_px, std_px, names, valid, full_px, carried)
     acts: list[Act] = []
-    for part in (np.flatnonzero(~look), np.flatnonzero(look)):  # lids and looks have a noise of their own
-        known = None if full_px is None else full_px[part]
-        own = tuple(names[k] for k in part)
-        acts += _acts(time_s, motion_px[:, part], std_px[:, part], own, valid, known, count) if len(part) else []
-    events = [_event(act, count, time_s) for act in by_themselves(acts)]
-    return tuple(sorted(filter(_lasting, events), key=lambda event: event.onset_s))
+    for kind, belongs, whole in KINDS:
+        own = left.of(tuple(k for k, name in enumerate(names) if belongs(name)))
+        some = [act for act in whole(_acts(own, kind)) if act.is_large] if own.names else []
+        left = left.without(some) if kind != "expression" else left
+        left = left.pulled(own, some) if kind == "blink" else left
+        acts += some
+    events = [_event(act, time_s) for act in acts if act.is_whole]
+    return tuple(sorted(events, key=lambda event: event.onset_s))
 
 
-def _acts(
-    time_s: Floats,
-    motion_px: Floats,
-    std_px: Floats,
-    names: tuple[str, ...],
-    valid: Ints,
-    full_px: Array | None,
-    count: int,
-) -> list[Act]:
-    """What moves above its noise; arguments as of `detect`, for noise that shares `count` channels."""
-    members = channels(names)
-    motion, std = (np.column_stack([x[:, units].mean(1) for units in members]) for x in (motion_px, std_px))
-    runs = list(runs_of(time_s, motion, std, valid))
+def _acts(courses: Courses, kind: str) -> list[Act]:
+    """What moves above its noise."""
+    members = channels(courses.names)
+    motion, std = (np.column_stack([x[:, k].mean(1) for k in members]) for x in (courses.motion_px, courses.std_px))
+    runs = list(runs_of(courses.time_s, motion, std, courses.valid, courses.carried_px))
     if not runs:
         return []
-    found, noise = _found(runs, members, [_kind(names[units[0]]) for units in members], count)
-    return [Act(item, runs[item.run], noise, names, full_px) for item in found]
+    found = _found(runs, members, kind, threshold_of(len(members), runs[0].step))
+    return [Act(kind, item, runs[item.run], courses.names, courses.full_px) for item in found]
 
 
-def _found(runs: list[Run], members: list[tuple[int, ...]], kinds: list[str], count: int) -> tuple[list[Found], Noise]:
-    """Events of every kind, and the noise outside them."""
-    smooth = [smoothed(run) for run in runs]
-    threshold = threshold_of(count, runs[0].step)
-    claimed = SOLVED if kinds[0] == "expression" else LOOKING
-    found: list[Found] = []
-    noise = measured(smooth, [quiet(run) for run in runs], runs, claimed)
+def _found(runs: list[Run], members: list[tuple[int, ...]], kind: str, threshold: float) -> list[Found]:
+    """Events above the noise outside them.
+
+    A mouth may talk from the clip's beginning to its end and show no noise at all: speech has to beat what is claimed.
+    """
+    lasting = runs[0].step if kind in ("blink", "gaze") else SOLVED
+    reaches = range(len(REACHES))
+    if kind == "speech":
+        noise = measured(runs, [[np.zeros(run.rises[k].bend.shape, bool) for run in runs] for k in reaches], lasting)
+        return grouped(list(peaks_of(runs, noise, threshold, SYLLABIC)), runs, noise, members)
+    masks = [calm(runs, reach) for reach in reaches]
     for _ in range(ROUNDS):
-        peaks = list(peaks_of(runs, smooth, noise, threshold))
-        parts = [(kind, [peak for peak in peaks if kinds[peak.channel] == kind]) for kind in sorted(set(kinds))]
-        found = [event for kind, part in parts for event in grouped(kind, part, runs, noise, members)]
-        noise = measured(smooth, outside(runs, found, members), runs, claimed)
-    return found, noise
+        noise = measured(runs, masks, lasting)
+        found = grouped(list(peaks_of(runs, noise, threshold)), runs, noise, members)
+        masks = [outside(runs, found, members, reach) for reach in reaches]
+    return found
 
 
-def _lasting(event: Event) -> bool:
-    return event.offset_s - event.onset_s >= SHORTEST - 1e-9
+def _is_lid(name: str) -> bool:
+    return name.startswith("eyeBlink")
 
 
-def _kind(name: str) -> str:
-    if name.startswith("eyeBlink"):
-        return "blink"
-    return "gaze" if name.startswith(("eyeLook", "eye_")) else "expression"
+def _is_look(name: str) -> bool:
+    return name.startswith(("eyeLook", "eye_"))
+
+
+def _talks(name: str) -> bool:
+    return name == "jawOpen"
+
+
+def _shows(name: str) -> bool:
+    return not _is_lid(name) and not _is_look(name)
+
+
+def _as_found(acts: list[Act]) -> list[Act]:
+    return acts
+
+
+#: What is looked for, in this order; in which units; and what makes events of the tops found there.
+KINDS: tuple[tuple[str, Callable[[str], bool], Callable[[list[Act]], list[Act]]], ...] = (
+    ("blink", _is_lid, whole_blinks),
+    ("gaze", _is_look, _as_found),
+    ("speech", _talks, spoken),
+    ("expression", _shows, _as_found),
+)
 
 
 def channels(names: tuple[str, ...]) -> list[tuple[int, ...]]:
-    """Every unit, then every left unit with its right one: most expressions move both, and their mean is less noisy."""
-    pairs = [(i, names.index(name[:-4] + "Right")) for i, name in enumerate(names) if _is_left(name, names)]
-    return [*((i,) for i in range(len(names))), *pairs]
+    """Every unit, then the mean of every left unit and its right one, of eyes that look the same way: less noisy."""
+    both = [(i, names.index(other)) for i, name in enumerate(names) if (other := _other_side(name)) in names]
+    return [*((i,) for i in range(len(names))), *both]
 
 
-def _is_left(name: str, names: tuple[str, ...]) -> bool:
-    return name.endswith("Left") and name[:-4] + "Right" in names
+def _other_side(name: str) -> str:
+    """The right unit that most expressions move with a left one, "" for none."""
+    if not name.endswith("Left"):
+        return ""
+    across = {"eyeLookOutLeft": "eyeLookInRight", "eyeLookInLeft": "eyeLookOutRight"}
+    return across.get(name, name.removesuffix("Left") + "Right")
 
 
-def _event(act: Act, count: int, time_s: Floats) -> Event:
-    """The event in the clip's own time; `count` channels were looked at."""
+def _event(act: Act, time_s: Floats) -> Event:
+    """The event in the clip's own time."""
     found, run, names = act.found, act.run, act.names
-    onset, apex, offset = (float(_nearest(time_s, run.time[i])) for i in (found.onset, found.apex, found.offset))
-    units = np.array(found.units)
-    sizes = sizes_of(run, act.noise)[found.apex]
-    size = sizes[units]
+    onset, apex, offset = (float(_nearest(time_s, moment)) for moment in (act.onset, act.apex, act.offset))
+    units, moved = np.array(found.units), act.moved
+    size = moved[units]
     order = np.argsort(-np.abs(size))
     strongest = order[0]
-    kind = found.kind
+    kind = act.kind
     if kind == "expression":
         kind = "micro" if offset - onset <= LONGEST_MICRO + 1e-9 else "macro"
     return Event(
@@ -147,10 +170,10 @@ def _event(act: Act, count: int, time_s: Floats) -> Event:
         apex_s=apex,
         offset_s=offset,
         kind=kind,
-        units=_named([names[units[k]] for k in order], size[order], dict(zip(names, sizes, strict=False))),
+        units=_named([names[units[k]] for k in order], size[order], dict(zip(names, moved, strict=False))),
         peak_px=float(abs(size[strongest])),
         peak_std_px=float(run.std[found.apex, units[strongest]]),
-        confidence=float(np.exp(-alarms(found.height, count, run.step))),
+        confidence=float(np.exp(-alarms(found.height, run.z.shape[1], run.step))),
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The noise of the units, measured on the clip itself, and how high it reaches once in so many minutes."""
+"""The noise of the units at every reach, measured on the clip itself, and how high it reaches once in so many minutes."""
 
 from __future__ import annotations
 
@@ -7,85 +7,89 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-from .run import SCALES, Run
+from .run import BLUR, REACHES, Run
 
 Array = NDArray[np.float64]
+Masks = list[NDArray[np.bool_]]
 
-FALSE_ALARMS_PER_MINUTE = 0.5  #: half of what is promised: the noise is measured, not known
-PRIOR = 60.0  #: independent samples that all units together are worth when the noise of one is measured
+FALSE_ALARMS_PER_MINUTE = 0.25  #: half of what is promised: the noise is measured, not known
+PRIOR = 8.0  #: independent samples that the usual unit is worth when the noise of one is measured: they differ much
+QUIET = 0.4  #: of the frames: an event may fill most of a clip
+UNLIKE = 3.0  #: times the usual unit's noise: one that moves more has not been at rest
+CLEAR = 4.0  #: deviations of what is clearly no noise
 
 
 @dataclass(frozen=True)
 class Noise:
-    """Measured on frames without events, about the baseline, in claimed sizes."""
+    """Of the bend, in claimed sizes: what is claimed and what is measured outside events add up."""
 
-    baseline: Array  #: (C,)
-    size: Array  #: (scales, C)
-    samples: Array  #: (scales, C) independent ones it rests on
+    size: Array  #: (reaches, C)
+    samples: Array  #: (reaches, C) independent ones it rests on: as many as if all of it were measured
 
-    def heights(self, values: Array, scale: int) -> Array:
-        """Gaussian scores (n, C) at one scale, which allow for the long tails of a noise known from few samples."""
-        ratio, samples = (values - self.baseline) / self.size[scale], self.samples[scale]
-        return np.asarray(np.sqrt(samples * np.log1p(ratio**2 / samples)))
+    def heights(self, run: Run, reach: int) -> Array:
+        """Gaussian scores (m, C) of the rises at a reach, which allow for the long tails of a noise known from few samples.
+
+        What the head's motion carries along is noise of that very moment. 0 for what leads back to rest, as the pause
+        between two smiles does.
+        """
+        found, samples = run.rises[reach], self.samples[reach]
+        size = found.seen * np.hypot(self.size[reach], run.carried[reach])
+        away = np.sign(found.height) * found.middle > -size
+        return np.asarray(np.sqrt(samples * np.log1p((away * found.height / size) ** 2 / samples)))
 
 
-def _rate(u: float, scale: float, step: float) -> float:
-    """Crossings of +-u a second, of one channel's noise at one scale: an upper bound."""
-    rice = np.exp(-u * u / 2) / (2 * np.pi * np.sqrt(2) * scale)
+def _rate(u: float, reach: float, step: float) -> float:
+    """Crossings of +-u a second, of one channel's noise at one reach: an upper bound."""
+    rice = np.exp(-u * u / 2) / (2 * np.pi * np.sqrt(2) * BLUR * reach)
     return float(2 * min(rice, ndtr(-u) / step))
 
 
 def alarms(u: float, channels: int, step: float) -> float:
     """False alarms a minute above u."""
-    return 60 * channels * sum(_rate(u, scale, step) for scale in SCALES)
+    return 60 * channels * sum(_rate(u, reach, step) for reach in REACHES)
 
 
 def threshold_of(channels: int, step: float) -> float:
     return float(brentq(lambda u: alarms(u, channels, step) - FALSE_ALARMS_PER_MINUTE, 0.0, 20.0))
 
 
-def quiet(run: Run) -> NDArray[np.bool_]:
-    """(n, C) the three tenths of the frames with the least energy: an event may fill most of a clip."""
-    energy = (gaussian_filter1d(run.z, SCALES[-1] / run.step, axis=0, mode="nearest") ** 2).sum(1)
-    return np.repeat((energy <= np.quantile(energy, 0.3))[:, None], run.z.shape[1], axis=1)
+def claimed(lasting: float) -> Array:
+    """(reaches, 1) size of the bend of noise of size 1 that repeats itself for `lasting` seconds and is white else."""
+    blurred = np.minimum(lasting / (2 * np.sqrt(np.pi) * BLUR * np.array(REACHES)), 1.0)
+    return np.asarray(np.sqrt(1.5 * blurred)[:, None])
 
 
-def measured(smooth: list[Array], outside: list[NDArray[np.bool_]], runs: list[Run], claimed: float) -> Noise:
-    """Baseline and size of the noise; a unit that was hardly ever at rest is helped by the others.
+def calm(runs: list[Run], reach: int) -> Masks:
+    """(m, C) per run: what is not clearly beyond the noise of the quietest frames; no event is known yet."""
+    bends = [run.rises[reach].bend for run in runs]
+    every = np.concatenate(bends)
+    energy = (every**2).sum(1)
+    own = np.sqrt((every[energy <= np.quantile(energy, QUIET)] ** 2).mean(0))
+    return [np.abs(bend) <= CLEAR * np.minimum(own, UNLIKE * np.median(own)) for bend in bends]
 
-    It is taken to be at least the part `claimed` of what is claimed.
+
+def measured(runs: list[Run], outside: list[Masks], lasting: float) -> Noise:
+    """Size of the noise outside events, with the usual unit's where there is little of one's own, and what is claimed.
+
+    Args:
+        runs: of the clip.
+        outside: per reach and run, (m, C) where a channel shows noise alone.
+        lasting: s for which the claimed noise repeats itself.
     """
-    keep = np.concatenate(outside)
-    count = np.maximum(keep.sum(0), 1)
-    z, step = np.concatenate([run.z for run in runs]), runs[0].step
-    baseline = np.where(keep, z, 0).sum(0) / count
-    own = _own_scale(np.where(keep, z - baseline, 0), step)
-    sizes, samples = [], []
-    for scale, values in zip(SCALES, np.concatenate(smooth, axis=1), strict=True):
-        square = np.where(keep, values - baseline, 0) ** 2
-        independent = np.maximum(count * min(step / (2 * np.sqrt(np.pi) * np.hypot(scale, own)), 1.0), 2.0)
-        square *= independent / (independent - 1)  # the baseline has taken one
-        pooled = square.sum() / max(keep.sum(), 1)
+    squares, samples = [], []
+    for number, (reach, keep) in enumerate(zip(REACHES, outside, strict=True)):
+        kept, found = np.concatenate(keep), [run.rises[number] for run in runs]
+        bend = np.concatenate([rise.bend for rise in found])
+        count = kept.sum(0)
+        own = np.where(kept, bend**2, 0).sum(0) / np.maximum(count, 1)
+        usual = float(np.median(own[count > 0])) if (count > 0).any() else 0.0
+        independent = count * min(runs[0].step * found[0].stride / (2 * reach), 1.0)
+        squares.append((independent * own + PRIOR * usual) / (independent + PRIOR))
         samples.append(independent + PRIOR)
-        sizes.append(np.sqrt((independent * square.sum(0) / count + PRIOR * pooled) / samples[-1]))
-    return Noise(baseline, np.maximum(sizes, claimed * _white(step)[:, None]), np.stack(samples))
-
-
-def _own_scale(noise: Array, step: float) -> float:
-    """Seconds of the Gaussian that would give white noise the correlation between frames that this noise (n, C) has."""
-    correlation = float((noise[1:] * noise[:-1]).sum() / max((noise**2).sum(), 1e-12))
-    return step / (2 * np.sqrt(-np.log(min(correlation, 0.999)))) if correlation > 0 else 0.0
-
-
-def _white(step: float) -> Array:
-    """(scales,) what smoothing leaves of white noise."""
-    return np.array([min(np.sqrt(step / (2 * np.sqrt(np.pi) * scale)), 1.0) for scale in SCALES])
-
-
-def sizes_of(run: Run, noise: Noise) -> Array:
-    """(n, C) px above the baseline."""
-    return np.asarray((run.z - noise.baseline) * run.usual)
+    square = np.maximum.accumulate(squares)  # what wanders goes further in more time, also where none of it was seen
+    size = square + claimed(lasting) ** 2
+    # Welch and Satterthwaite: only the measured part is uncertain
+    return Noise(np.sqrt(size), np.stack(samples) * (size / np.maximum(square, 1e-6 * size)) ** 2)

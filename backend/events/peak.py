@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.signal import find_peaks
 
-from .course import VALLEY, course_of
-from .noise import Noise, sizes_of
-from .run import SCALES, Run
+from .course import course_of
+from .noise import Masks, Noise
+from .run import REACHES, Run, lag_of
 
-Array = NDArray[np.float64]
+
+HELD = 0.5  #: of what a peak saw: less between onset and apex or apex and offset is not the event it saw
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,13 @@ class Peak:
     run: int
     sample: int
     channel: int
-    scale: int
+    reach: int
     height: float  #: noise sizes
+    rise: float  #: claimed sizes
 
 
 @dataclass(frozen=True)
 class Found:
-    kind: str  #: expression, blink, gaze or speech
     run: int
     onset: int
     apex: int
@@ -37,45 +37,59 @@ class Found:
     height: float
 
 
-def peaks_of(runs: list[Run], smooth: list[Array], noise: Noise, threshold: float) -> Iterator[Peak]:
-    """Tops of every channel at every scale above the threshold."""
+def peaks_of(runs: list[Run], noise: Noise, threshold: float, longest: float = np.inf) -> Iterator[Peak]:
+    """Tops of every channel above the threshold, at every reach up to the longest (s)."""
     for number, run in enumerate(runs):
-        for scale, values in enumerate(smooth[number]):
-            heights = noise.heights(values, scale)
-            sizes = np.abs(sizes_of(run, noise))
+        for reach in range(int(np.searchsorted(REACHES, longest, side="right"))):
+            heights, rise = noise.heights(run, reach), run.rises[reach]
             for channel in np.flatnonzero(heights.max(0) > threshold):
-                column = np.r_[0.0, heights[:, channel], 0.0]
-                tops, _ = find_peaks(column, height=threshold, prominence=VALLEY)
+                tops, _ = find_peaks(np.r_[0.0, heights[:, channel], 0.0], height=threshold)
                 for top in tops - 1:
-                    if sizes[top, channel] > 2 * run.std[top, channel]:
-                        yield Peak(number, int(top), int(channel), scale, float(heights[top, channel]))
+                    seen = float(heights[top, channel]), float(rise.height[top, channel])
+                    yield Peak(number, int(top) * rise.stride, int(channel), reach, *seen)
 
 
-def grouped(
-    kind: str, peaks: list[Peak], runs: list[Run], noise: Noise, members: list[tuple[int, ...]]
-) -> Iterator[Found]:
-    """Events of the peaks of one kind, strongest first; each takes the peaks that lie within it."""
-    left = sorted(peaks, key=lambda peak: -peak.height)
+def grouped(peaks: list[Peak], runs: list[Run], noise: Noise, members: list[tuple[int, ...]]) -> list[Found]:
+    """Events of the peaks, strongest first; each takes the peaks that lie within it."""
+    left, events = sorted(peaks, key=lambda peak: -peak.height), list[Found]()
     while left:
         seed = left[0]
         run = runs[seed.run]
-        onset, apex, offset = course_of(run, noise, seed.sample, members[seed.channel])
+        onset, apex, offset = course_of(run, noise, seed.sample, seed.reach, members[seed.channel])
         inside = [peak for peak in left if peak.run == seed.run and onset <= peak.sample <= offset]
         units = tuple(sorted({unit for peak in [*inside, seed] for unit in members[peak.channel]}))
-        onset, apex, offset = course_of(run, noise, apex, units)
-        reach = [SCALES[peak.scale] / run.step * bool(set(members[peak.channel]) & set(units)) for peak in left]
-        left = [
-            peak
-            for peak, more in zip(left, reach, strict=True)
-            if peak is not seed and (peak.run != seed.run or not onset - more <= peak.sample <= offset + more)
-        ]
-        yield Found(kind, seed.run, onset, apex, offset, units, seed.height)
+        onset, apex, offset = course_of(run, noise, apex, seed.reach, units)
+        event = Found(seed.run, onset, apex, offset, units, seed.height)
+        if _rises_and_returns(run, seed, event) and not any(_foot(event, other) for other in events):
+            events.append(event)
+        left = [peak for peak in left if peak is not seed and peak not in inside and not _within(peak, event)]
+    return events
 
 
-def outside(runs: list[Run], found: list[Found], members: list[tuple[int, ...]]) -> list[NDArray[np.bool_]]:
-    """(n, C) per run: where a channel takes no part in an event."""
-    keep = [np.ones(run.z.shape, bool) for run in runs]
+def _rises_and_returns(run: Run, seed: Peak, event: Found) -> bool:
+    """Whether an event holds what its highest peak saw, which may else be the foot of another event."""
+    course = run.z[:, seed.channel]
+    sides = [side for side in (event.onset, event.offset) if side != event.apex]
+    risen = [abs(course[event.apex] - course[side]) for side in sides]
+    return bool(risen) and min(risen) >= HELD * abs(seed.rise)
+
+
+def _foot(event: Found, other: Found) -> bool:
+    """Whether a peak led to the top of a clearer event."""
+    shared = event.run == other.run and bool(set(event.units) & set(other.units))
+    return shared and other.onset <= event.apex <= other.offset
+
+
+def _within(peak: Peak, event: Found) -> bool:
+    return peak.run == event.run and event.onset <= peak.sample <= event.offset
+
+
+def outside(runs: list[Run], found: list[Found], members: list[tuple[int, ...]], reach: int) -> Masks:
+    """(m, C) per run: where a channel and what it is compared with take no part in an event."""
+    keep = [np.ones(run.rises[reach].bend.shape, bool) for run in runs]
     for event in found:
+        run = runs[event.run]
+        stride, lag = run.rises[reach].stride, lag_of(REACHES[reach], run.step)
         moved = [channel for channel, units in enumerate(members) if set(units) & set(event.units)]
-        keep[event.run][event.onset : event.offset + 1, moved] = False
+        keep[event.run][max(event.onset - lag, 0) // stride : (event.offset + lag) // stride + 1, moved] = False
     return keep
