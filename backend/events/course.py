@@ -15,20 +15,22 @@ Array = NDArray[np.float64]
 EDGE = 0.1  #: of the apex
 WHOLE = 0.8  #: of the height: the reach that shows so much spans the event
 SPAN = 3  #: such reaches from the top, beyond which nothing belongs to it
-VALLEY = 4.0  #: noise sizes by which two tops must stand above the valley between them,
-WAVER = 0.25  #: and the share of the first one's height: less is how an expression wavers while it is held
+DEEP = 0.5  #: of the height: a valley between two tops is as deep; an expression that is held may waver by less
+VALLEY = 4.0  #: noise sizes by which the course must rise again beyond it,
+WAVER = 0.25  #: and the share of its depth
 
 
 def course_of(run: Run, noise: Noise, near: int, reach: int, units: tuple[int, ...]) -> tuple[int, int, int]:
     """Onset, apex and offset (samples) of the units' common course about the top near a sample, seen at a reach."""
     seen = run.rises[reach]
     bend = seen.bend[min(near // seen.stride, len(seen.bend) - 1), units]
-    weights = bend / noise.size[reach, units] ** 2
+    weights = bend / noise.size(reach)[list(units)] ** 2
     course = run.z[:, units] @ weights
     far = SPAN * lag_of(REACHES[_whole(course, near, reach, run.step)], run.step)
     start, near = max(near - far, 0), min(near, far)
     raw = course[start : start + near + far + 1]
-    smooth, noise_size = _clearest(raw, np.linalg.norm(weights * noise.size[:, units], axis=1), near, reach, run.step)
+    sizes = np.array([np.linalg.norm(weights * noise.size(finer)[list(units)]) for finer in range(reach + 1)])
+    smooth, noise_size = _clearest(raw, sizes, near, reach, run.step)
     top = _top(smooth, near)
     base = max(smooth[: top + 1].min(), smooth[top:].min())
     apex = _parabola_top(raw - base, smooth - base, top, noise_size)
@@ -101,5 +103,7 @@ def _edge(falling: Array, noise_size: float) -> int:
 def _valley(falling: Array, noise_size: float) -> int:
     """The lowest sample before the course rises to another top, or the last one."""
     lowest = np.minimum.accumulate(falling)
-    rising = np.flatnonzero(falling - lowest > np.maximum(VALLEY * noise_size, WAVER * (falling[0] - lowest)))
-    return int(np.argmin(falling[: rising[0]])) if len(rising) else len(falling) - 1
+    depth = falling[0] - lowest
+    rising = falling - lowest > np.maximum(VALLEY * noise_size, WAVER * depth)
+    again = np.flatnonzero(rising & (depth > DEEP * depth[-1]))
+    return int(np.argmin(falling[: again[0]])) if len(again) else len(falling) - 1

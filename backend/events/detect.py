@@ -33,13 +33,14 @@ from ..types import Event, Floats, Ints
 from .act import LONGEST_MICRO, Act
 from .company import spoken, whole_blinks
 from .courses import Courses
-from .noise import Noise, alarms, calm, measured, threshold_of
+from .noise import alarms, calm, measured, threshold_of
 from .peak import Found, grouped, outside, peaks_of
 from .run import REACHES, Run, runs_of
 
 Array = NDArray[np.float64]
 
-SYLLABIC = 0.32  #: s, the longest reach that a syllable has
+#: s, least and longest reach: lids jitter while they are closed, and a syllable is short.
+SPANS = {"blink": (0.16, REACHES[-1]), "gaze": (0.0, REACHES[-1]), "speech": (0.0, 0.32), "expression": (0.0, REACHES[-1])}
 SOLVED = 0.05  #: s for which the error of the solve, band-limited at 10 Hz, repeats itself
 LOOKS = (("Down", "Up"), ("Up", "Down"), ("In", "Out"), ("Out", "In"))
 ROUNDS = 4  #: of telling noise from events
@@ -70,7 +71,7 @@ def detect(
         Events by onset. `confidence` is the probability that a minute of noise has no peak as high as this.
     """
     carried = np.zeros((len(time_s), 1)) if carried_px is None else carried_px
-    left = Courses(time_s, motion_px, std_px, names, valid, full_px, carried)
+    left = Courses(time_s, motion_px, std_px, names, valid, full_px, carried, np.ones(np.shape(motion_px), bool))
     acts: list[Act] = []
     for kind, belongs, whole in KINDS:
         own = left.of(tuple(k for k, name in enumerate(names) if belongs(name)))
@@ -86,7 +87,8 @@ def _acts(courses: Courses, kind: str) -> list[Act]:
     """What moves above its noise."""
     members = channels(courses.names)
     motion, std = (np.column_stack([x[:, k].mean(1) for k in members]) for x in (courses.motion_px, courses.std_px))
-    runs = list(runs_of(courses.time_s, motion, std, courses.valid, courses.carried_px))
+    shown = np.column_stack([courses.shown[:, k].all(1) for k in members])
+    runs = list(runs_of(courses.time_s, motion, std, courses.valid, courses.carried_px, shown))
     if not runs:
         return []
     found = _found(runs, members, kind, threshold_of(len(members), runs[0].step))
@@ -102,11 +104,11 @@ def _found(runs: list[Run], members: list[tuple[int, ...]], kind: str, threshold
     reaches = range(len(REACHES))
     if kind == "speech":
         noise = measured(runs, [[np.zeros(run.rises[k].bend.shape, bool) for run in runs] for k in reaches], lasting)
-        return grouped(list(peaks_of(runs, noise, threshold, SYLLABIC)), runs, noise, members)
+        return grouped(list(peaks_of(runs, noise, threshold, SPANS[kind])), runs, noise, members)
     masks = [calm(runs, reach) for reach in reaches]
     for _ in range(ROUNDS):
         noise = measured(runs, masks, lasting)
-        found = grouped(list(peaks_of(runs, noise, threshold)), runs, noise, members)
+        found = grouped(list(peaks_of(runs, noise, threshold, SPANS[kind])), runs, noise, members)
         masks = [outside(runs, found, members, reach) for reach in reaches]
     return found
 

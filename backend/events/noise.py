@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-from .run import BLUR, REACHES, Run
+from .run import BLUR, REACHES, Run, lag_of
 
 Array = NDArray[np.float64]
 Masks = list[NDArray[np.bool_]]
 
 FALSE_ALARMS_PER_MINUTE = 0.25  #: half of what is promised: the noise is measured, not known
-PRIOR = 8.0  #: independent samples that the usual unit is worth when the noise of one is measured: they differ much
+PRIOR = 3.0  #: independent samples that the usual unit is worth when the noise of one is measured: they differ much
 QUIET = 0.4  #: of the frames: an event may fill most of a clip
 UNLIKE = 3.0  #: times the usual unit's noise: one that moves more has not been at rest
 CLEAR = 4.0  #: deviations of what is clearly no noise
@@ -24,21 +25,57 @@ CLEAR = 4.0  #: deviations of what is clearly no noise
 
 @dataclass(frozen=True)
 class Noise:
-    """Of the bend, in claimed sizes: what is claimed and what is measured outside events add up."""
+    """Of the bend, in claimed sizes: what is claimed and what is measured outside events add up.
 
-    size: Array  #: (reaches, C)
-    samples: Array  #: (reaches, C) independent ones it rests on: as many as if all of it were measured
+    Attributes:
+        runs: of the clip.
+        kept: per reach and run, (m, C) where a channel shows noise alone.
+        power: (reaches, C) sum of the squared bend there.
+        count: (reaches, C) how many samples that is.
+        usual: (reaches,) mean square of the unit in the middle.
+        claim: (reaches,) mean square that the solve claims.
+    """
 
-    def heights(self, run: Run, reach: int) -> Array:
+    runs: list[Run]
+    kept: list[Masks]
+    power: Array
+    count: Array
+    usual: Array
+    claim: Array
+
+    def size(self, reach: int) -> Array:
+        """(C,)"""
+        return self._sized(reach, self.power[reach], self.count[reach])[0]
+
+    def heights(self, run: int, reach: int) -> Array:
         """Gaussian scores (m, C) of the rises at a reach, which allow for the long tails of a noise known from few samples.
 
-        What the head's motion carries along is noise of that very moment. 0 for what leads back to rest, as the pause
-        between two smiles does.
+        What may be an event is held against the noise of all other frames. What the head's motion carries along is noise
+        of that very moment. 0 for what leads back to rest, as the pause between two smiles does.
         """
-        found, samples = run.rises[reach], self.samples[reach]
-        size = found.seen * np.hypot(self.size[reach], run.carried[reach])
-        away = np.sign(found.height) * found.middle > -size
+        found, kept, lag = self.runs[run].rises[reach], self.kept[reach][run], lag_of(REACHES[reach], self.runs[run].step)
+        near = 4 * (lag // found.stride) + 1
+        power, count = (
+            total - near * uniform_filter1d(part, near, axis=0, mode="constant")
+            for total, part in (
+                (self.power[reach], np.where(kept, found.bend**2, 0.0)),
+                (self.count[reach], kept.astype(float)),
+            )
+        )
+        size, samples = self._sized(reach, np.maximum(power, 0.0), np.maximum(np.round(count), 0.0))
+        size = found.seen * np.hypot(size, self.runs[run].carried[reach])
+        away = (np.sign(found.height) * found.middle > -size) & self.runs[run].shown[:: found.stride]
         return np.asarray(np.sqrt(samples * np.log1p((away * found.height / size) ** 2 / samples)))
+
+    def _sized(self, reach: int, power: Array, count: Array) -> tuple[Array, Array]:
+        """Size of the noise, and independent samples it rests on, as many as if all of it were measured."""
+        stride, step = self.runs[0].rises[reach].stride, self.runs[0].step
+        independent = count * min(step * stride / (2 * REACHES[reach]), 1.0)
+        own = power / np.maximum(count, 1)
+        square = (independent * own + PRIOR * self.usual[reach]) / (independent + PRIOR)
+        total = square + self.claim[reach]
+        # Welch and Satterthwaite: only the measured part is uncertain
+        return np.sqrt(total), (independent + PRIOR) * (total / np.maximum(square, 1e-6 * total)) ** 2
 
 
 def _rate(u: float, reach: float, step: float) -> float:
@@ -57,9 +94,8 @@ def threshold_of(channels: int, step: float) -> float:
 
 
 def claimed(lasting: float) -> Array:
-    """(reaches, 1) size of the bend of noise of size 1 that repeats itself for `lasting` seconds and is white else."""
-    blurred = np.minimum(lasting / (2 * np.sqrt(np.pi) * BLUR * np.array(REACHES)), 1.0)
-    return np.asarray(np.sqrt(1.5 * blurred)[:, None])
+    """(reaches,) mean square of the bend of noise of size 1 that repeats itself for `lasting` seconds and is white else."""
+    return np.asarray(1.5 * np.minimum(lasting / (2 * np.sqrt(np.pi) * BLUR * np.array(REACHES)), 1.0))
 
 
 def calm(runs: list[Run], reach: int) -> Masks:
@@ -68,28 +104,24 @@ def calm(runs: list[Run], reach: int) -> Masks:
     every = np.concatenate(bends)
     energy = (every**2).sum(1)
     own = np.sqrt((every[energy <= np.quantile(energy, QUIET)] ** 2).mean(0))
-    return [np.abs(bend) <= CLEAR * np.minimum(own, UNLIKE * np.median(own)) for bend in bends]
+    most = CLEAR * np.minimum(own, UNLIKE * np.median(own))
+    return [(np.abs(run.rises[reach].bend) <= most) & run.shown[:: run.rises[reach].stride] for run in runs]
 
 
-def measured(runs: list[Run], outside: list[Masks], lasting: float) -> Noise:
-    """Size of the noise outside events, with the usual unit's where there is little of one's own, and what is claimed.
+def measured(runs: list[Run], kept: list[Masks], lasting: float) -> Noise:
+    """The noise outside events, with the usual unit's where there is little of one's own, and what is claimed.
 
     Args:
         runs: of the clip.
-        outside: per reach and run, (m, C) where a channel shows noise alone.
+        kept: per reach and run, (m, C) where a channel shows noise alone.
         lasting: s for which the claimed noise repeats itself.
     """
-    squares, samples = [], []
-    for number, (reach, keep) in enumerate(zip(REACHES, outside, strict=True)):
-        kept, found = np.concatenate(keep), [run.rises[number] for run in runs]
-        bend = np.concatenate([rise.bend for rise in found])
-        count = kept.sum(0)
-        own = np.where(kept, bend**2, 0).sum(0) / np.maximum(count, 1)
-        usual = float(np.median(own[count > 0])) if (count > 0).any() else 0.0
-        independent = count * min(runs[0].step * found[0].stride / (2 * reach), 1.0)
-        squares.append((independent * own + PRIOR * usual) / (independent + PRIOR))
-        samples.append(independent + PRIOR)
-    square = np.maximum.accumulate(squares)  # what wanders goes further in more time, also where none of it was seen
-    size = square + claimed(lasting) ** 2
-    # Welch and Satterthwaite: only the measured part is uncertain
-    return Noise(np.sqrt(size), np.stack(samples) * (size / np.maximum(square, 1e-6 * size)) ** 2)
+    power, count, usual = [], [], [0.0]
+    for reach, masks in enumerate(kept):
+        bend, here = np.concatenate([run.rises[reach].bend for run in runs]), np.concatenate(masks)
+        power.append(np.where(here, bend**2, 0).sum(0))
+        count.append(here.sum(0))
+        own = (power[-1] / np.maximum(count[-1], 1))[count[-1] > 0]
+        # What wanders goes further in more time, also where none of it was seen.
+        usual.append(max(usual[-1], float(np.median(own)) if len(own) else 0.0))
+    return Noise(runs, kept, np.stack(power), np.stack(count), np.array(usual[1:]), claimed(lasting))

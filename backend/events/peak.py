@@ -37,11 +37,11 @@ class Found:
     height: float
 
 
-def peaks_of(runs: list[Run], noise: Noise, threshold: float, longest: float = np.inf) -> Iterator[Peak]:
-    """Tops of every channel above the threshold, at every reach up to the longest (s)."""
+def peaks_of(runs: list[Run], noise: Noise, threshold: float, spans: tuple[float, float]) -> Iterator[Peak]:
+    """Tops of every channel above the threshold, at every reach that spans so long (s, least and most)."""
     for number, run in enumerate(runs):
-        for reach in range(int(np.searchsorted(REACHES, longest, side="right"))):
-            heights, rise = noise.heights(run, reach), run.rises[reach]
+        for reach in (k for k, seconds in enumerate(REACHES) if spans[0] <= seconds <= spans[1]):
+            heights, rise = noise.heights(number, reach), run.rises[reach]
             for channel in np.flatnonzero(heights.max(0) > threshold):
                 tops, _ = find_peaks(np.r_[0.0, heights[:, channel], 0.0], height=threshold)
                 for top in tops - 1:
@@ -86,7 +86,7 @@ def _within(peak: Peak, event: Found) -> bool:
 
 def outside(runs: list[Run], found: list[Found], members: list[tuple[int, ...]], reach: int) -> Masks:
     """(m, C) per run: where a channel and what it is compared with take no part in an event."""
-    keep = [np.ones(run.rises[reach].bend.shape, bool) for run in runs]
+    keep = [run.shown[:: run.rises[reach].stride].copy() for run in runs]
     for event in found:
         run = runs[event.run]
         stride, lag = run.rises[reach].stride, lag_of(REACHES[reach], run.step)

@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter1d
 from ..types import BRIDGED, Floats, Ints
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 REACHES = (0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56)  #: s from the apex to before and after, doubled: an octave each
 BLUR = 0.25  #: of the reach: standard deviation of the Gaussian that smooths the course
@@ -47,6 +48,7 @@ class Run:
     motion: Array  #: (n, C) px
     std: Array  #: (n, C) px
     z: Array  #: (n, C) motion over the claimed noise at rest: solvers claim more where there is motion
+    shown: Mask  #: (n, C) where nothing covers the unit
     rises: tuple[Rise, ...]  #: of z, at every reach
     carried: tuple[Array, ...]  #: (m, C) at every reach, bend by which the head's motion carries what is not where the model has it
 
@@ -80,7 +82,7 @@ def _rise(smooth: Array, lag: int, stride: int) -> Rise:
     return Rise(bend, height, smooth - bend / 2, seen, stride)
 
 
-def runs_of(time_s: Floats, motion: Floats, std: Floats, valid: Ints, carried: Floats) -> Iterator[Run]:
+def runs_of(time_s: Floats, motion: Floats, std: Floats, valid: Ints, carried: Floats, shown: Mask) -> Iterator[Run]:
     """Stretches of at least three measured frames, interpolated to their median frame time."""
     good = (np.asarray(valid) <= BRIDGED) & np.isfinite(motion).all(1) & np.isfinite(std).all(1)
     edges = np.flatnonzero(np.diff(np.r_[False, good, False]))
@@ -91,11 +93,11 @@ def runs_of(time_s: Floats, motion: Floats, std: Floats, valid: Ints, carried: F
         here = np.asarray(time_s[start:stop], np.float64)
         even = here[0] + step * np.arange(round((here[-1] - here[0]) / step) + 1)
 
-        def evenly(values: Floats, here: Array = here, even: Array = even, part: slice = slice(start, stop)) -> Array:
+        def evenly(values: Floats | Mask, here: Array = here, even: Array = even, part: slice = slice(start, stop)) -> Array:
             return np.stack([np.interp(even, here, row) for row in values[part].T], 1)
 
         px, sigma = evenly(motion), np.maximum(evenly(std), 1e-9)
         usual = np.quantile(sigma, 0.2, axis=0)
         along = (np.sqrt((rise.bend**2).sum(1, keepdims=True)) for rise in rises_of(evenly(np.nan_to_num(carried)), step))
         z = px / usual
-        yield Run(even, step, px, sigma, z, tuple(rises_of(z, step)), tuple(bend / usual for bend in along))
+        yield Run(even, step, px, sigma, z, evenly(shown) > 0.99, tuple(rises_of(z, step)), tuple(bend / usual for bend in along))
