@@ -61,6 +61,11 @@ class Act:
         return np.asarray(motion[self.found.apex] - motion[begin])
 
     @property
+    def size(self) -> float:
+        """px of the unit that moves most."""
+        return float(np.abs(self.moved[list(self.found.units)]).max())
+
+    @property
     def part(self) -> str:
         """Part of the face that moves most, "" for none."""
         own = np.abs(self.moved[list(self.found.units)])
@@ -73,7 +78,7 @@ class Act:
             return True
         if self.kind == "blink":
             return bool(self.moved.sum() >= CLOSES * self.full_px.sum())
-        return bool(np.abs(self.moved[list(self.found.units)]).max() >= LEAST_LOOK * self.full_px.max())
+        return bool(self.size >= LEAST_LOOK * self.full_px.max())
 
     @property
     def is_whole(self) -> bool:

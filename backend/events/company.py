@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Events that are only a part of another one, by what faces do: they blink and talk."""
+"""Events that are only a part of another one, by what faces do: they blink, talk and hold an expression."""
 
 from __future__ import annotations
 
-from .act import Act, joined
+from .act import LONGEST_MICRO, Act, joined
 
+WAVER = 0.25  #: of a held expression: what is slow and smaller is not another one
 BESIDE = 0.1  #: s between the halves of a blink
 LONGEST_BLINK = 0.6  #: s
 SYLLABLES = 3  #: mouth events in a row that are speech
@@ -20,6 +21,17 @@ def whole_blinks(acts: list[Act]) -> list[Act]:
             act = joined([out.pop(), act], act.kind)
         out.append(act)
     return out
+
+
+def steady(acts: list[Act]) -> list[Act]:
+    """The expressions without the slow ones by which a larger one of the same part of the face wavers while it is held."""
+    return [act for act in acts if not any(_wavers_in(act, other) for other in acts)]
+
+
+def _wavers_in(act: Act, other: Act) -> bool:
+    slow = act.offset - act.onset > LONGEST_MICRO and act.part == other.part != ""
+    within = act is not other and other.onset <= act.onset and act.offset <= other.offset
+    return slow and within and act.size < WAVER * other.size
 
 
 def spoken(acts: list[Act]) -> list[Act]:

@@ -13,6 +13,7 @@ from .run import BLUR, REACHES, Run, lag_of, rises_of
 Array = NDArray[np.float64]
 
 EDGE = 0.1  #: of the apex
+LOW = 0.15  #: of the samples beside an apex lie below its foot: the lowest one is the lowest noise
 WHOLE = 0.8  #: of the height: the reach that shows so much spans the event
 SPAN = 3  #: such reaches from the top, beyond which nothing belongs to it
 DEEP = 0.5  #: of the height: a valley between two tops is as deep; an expression that is held may waver by less
@@ -34,7 +35,10 @@ def course_of(run: Run, noise: Noise, near: int, reach: int, units: tuple[int, .
     top = _top(smooth, near)
     base = max(smooth[: top + 1].min(), smooth[top:].min())
     apex = _parabola_top(raw - base, smooth - base, top, noise_size)
-    onset, offset = top - _edge(smooth[: top + 1][::-1], noise_size), top + _edge(smooth[top:], noise_size)
+    height = smooth[top] - smooth.min()
+    cut = start == 0, start + len(raw) == len(course)
+    onset = top - _edge(smooth[: top + 1][::-1], height if cut[0] else 0.0, noise_size)
+    offset = top + _edge(smooth[top:], height if cut[1] else 0.0, noise_size)
     return start + onset, start + min(max(apex, onset), offset), start + offset
 
 
@@ -88,13 +92,15 @@ def _parabola_top(raw: Array, course: Array, top: int, noise_size: float) -> int
     return low + int(np.argmax(fitted))
 
 
-def _edge(falling: Array, noise_size: float) -> int:
+def _edge(falling: Array, height: float, noise_size: float) -> int:
     """Samples from the apex (first) to where the course has fallen to the edge above the valley beyond it.
 
-    Where it hardly falls, as in a smile that stays, the event lasts to the end.
+    Where the measurement ends before it has fallen by half the height, as in a smile that stays, the event lasts to the end.
     """
     last = _valley(falling, noise_size)
-    floor = float(falling[: last + 1].min())
+    floor = float(np.quantile(falling[: last + 1], LOW))
+    if falling[0] - floor < DEEP * height:
+        return len(falling) - 1
     level = floor + max(EDGE * (falling[0] - floor), noise_size)
     below = np.flatnonzero(falling[: last + 1] <= level)
     return int(below[0]) if len(below) else last

@@ -31,9 +31,9 @@ from numpy.typing import NDArray
 from ...models.head.units import ANTAGONISTS
 from ..types import Event, Floats, Ints
 from .act import LONGEST_MICRO, Act
-from .company import spoken, whole_blinks
+from .company import spoken, steady, whole_blinks
 from .courses import Courses
-from .noise import alarms, calm, measured, threshold_of
+from .noise import alarms, calm, measured, thresholds
 from .peak import Found, grouped, outside, peaks_of
 from .run import REACHES, Run, runs_of
 
@@ -91,11 +91,11 @@ def _acts(courses: Courses, kind: str) -> list[Act]:
     runs = list(runs_of(courses.time_s, motion, std, courses.valid, courses.carried_px, shown))
     if not runs:
         return []
-    found = _found(runs, members, kind, threshold_of(len(members), runs[0].step))
+    found = _found(runs, members, kind, thresholds(len(members), runs[0].step))
     return [Act(kind, item, runs[item.run], courses.names, courses.full_px) for item in found]
 
 
-def _found(runs: list[Run], members: list[tuple[int, ...]], kind: str, threshold: float) -> list[Found]:
+def _found(runs: list[Run], members: list[tuple[int, ...]], kind: str, least: list[float]) -> list[Found]:
     """Events above the noise outside them.
 
     A mouth may talk from the clip's beginning to its end and show no noise at all: speech has to beat what is claimed.
@@ -104,11 +104,11 @@ def _found(runs: list[Run], members: list[tuple[int, ...]], kind: str, threshold
     reaches = range(len(REACHES))
     if kind == "speech":
         noise = measured(runs, [[np.zeros(run.rises[k].bend.shape, bool) for run in runs] for k in reaches], lasting)
-        return grouped(list(peaks_of(runs, noise, threshold, SPANS[kind])), runs, noise, members)
+        return grouped(list(peaks_of(runs, noise, least, SPANS[kind])), runs, noise, members)
     masks = [calm(runs, reach) for reach in reaches]
     for _ in range(ROUNDS):
         noise = measured(runs, masks, lasting)
-        found = grouped(list(peaks_of(runs, noise, threshold, SPANS[kind])), runs, noise, members)
+        found = grouped(list(peaks_of(runs, noise, least, SPANS[kind])), runs, noise, members)
         masks = [outside(runs, found, members, reach) for reach in reaches]
     return found
 
@@ -138,7 +138,7 @@ KINDS: tuple[tuple[str, Callable[[str], bool], Callable[[list[Act]], list[Act]]]
     ("blink", _is_lid, whole_blinks),
     ("gaze", _is_look, _as_found),
     ("speech", _talks, spoken),
-    ("expression", _shows, _as_found),
+    ("expression", _shows, steady),
 )
 
 
@@ -175,7 +175,7 @@ def _event(act: Act, time_s: Floats) -> Event:
         units=_named([names[units[k]] for k in order], size[order], dict(zip(names, moved, strict=False))),
         peak_px=float(abs(size[strongest])),
         peak_std_px=float(run.std[found.apex, units[strongest]]),
-        confidence=float(np.exp(-alarms(found.height, run.z.shape[1], run.step))),
+        confidence=float(np.exp(-alarms(found.height, found.reach, run.z.shape[1], run.step))),
     )
 
 

@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 Masks = list[NDArray[np.bool_]]
 
 FALSE_ALARMS_PER_MINUTE = 0.25  #: half of what is promised: the noise is measured, not known
-PRIOR = 3.0  #: independent samples that the usual unit is worth when the noise of one is measured: they differ much
+PRIOR = 8.0  #: independent samples that the usual unit is worth when the noise of one is measured: they differ much
 QUIET = 0.4  #: of the frames: an event may fill most of a clip
 UNLIKE = 3.0  #: times the usual unit's noise: one that moves more has not been at rest
 CLEAR = 4.0  #: deviations of what is clearly no noise
@@ -84,13 +84,17 @@ def _rate(u: float, reach: float, step: float) -> float:
     return float(2 * min(rice, ndtr(-u) / step))
 
 
-def alarms(u: float, channels: int, step: float) -> float:
-    """False alarms a minute above u."""
-    return 60 * channels * sum(_rate(u, reach, step) for reach in REACHES)
+def alarms(u: float, reach: int, channels: int, step: float) -> float:
+    """False alarms a minute above u at all reaches, if each had as many as this one."""
+    return 60 * channels * len(REACHES) * _rate(u, REACHES[reach], step)
 
 
-def threshold_of(channels: int, step: float) -> float:
-    return float(brentq(lambda u: alarms(u, channels, step) - FALSE_ALARMS_PER_MINUTE, 0.0, 20.0))
+def thresholds(channels: int, step: float) -> list[float]:
+    """Per reach, each with an equal part of the false alarms: long events have fewer chances to occur."""
+    return [
+        float(brentq(lambda u, k=k: alarms(u, k, channels, step) - FALSE_ALARMS_PER_MINUTE, 0.0, 20.0))
+        for k in range(len(REACHES))
+    ]
 
 
 def claimed(lasting: float) -> Array:

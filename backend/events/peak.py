@@ -35,15 +35,16 @@ class Found:
     offset: int
     units: tuple[int, ...]
     height: float
+    reach: int  #: at which it stands highest
 
 
-def peaks_of(runs: list[Run], noise: Noise, threshold: float, spans: tuple[float, float]) -> Iterator[Peak]:
-    """Tops of every channel above the threshold, at every reach that spans so long (s, least and most)."""
+def peaks_of(runs: list[Run], noise: Noise, least: list[float], spans: tuple[float, float]) -> Iterator[Peak]:
+    """Tops of every channel above the least height of its reach, at every reach that spans so long (s, least and most)."""
     for number, run in enumerate(runs):
         for reach in (k for k, seconds in enumerate(REACHES) if spans[0] <= seconds <= spans[1]):
             heights, rise = noise.heights(number, reach), run.rises[reach]
-            for channel in np.flatnonzero(heights.max(0) > threshold):
-                tops, _ = find_peaks(np.r_[0.0, heights[:, channel], 0.0], height=threshold)
+            for channel in np.flatnonzero(heights.max(0) > least[reach]):
+                tops, _ = find_peaks(np.r_[0.0, heights[:, channel], 0.0], height=least[reach])
                 for top in tops - 1:
                     seen = float(heights[top, channel]), float(rise.height[top, channel])
                     yield Peak(number, int(top) * rise.stride, int(channel), reach, *seen)
@@ -59,7 +60,7 @@ def grouped(peaks: list[Peak], runs: list[Run], noise: Noise, members: list[tupl
         inside = [peak for peak in left if peak.run == seed.run and onset <= peak.sample <= offset]
         units = tuple(sorted({unit for peak in [*inside, seed] for unit in members[peak.channel]}))
         onset, apex, offset = course_of(run, noise, apex, seed.reach, units)
-        event = Found(seed.run, onset, apex, offset, units, seed.height)
+        event = Found(seed.run, onset, apex, offset, units, seed.height, seed.reach)
         if _rises_and_returns(run, seed, event) and not any(_foot(event, other) for other in events):
             events.append(event)
         left = [peak for peak in left if peak is not seed and peak not in inside and not _within(peak, event)]
@@ -69,9 +70,8 @@ def grouped(peaks: list[Peak], runs: list[Run], noise: Noise, members: list[tupl
 def _rises_and_returns(run: Run, seed: Peak, event: Found) -> bool:
     """Whether an event holds what its highest peak saw, which may else be the foot of another event."""
     course = run.z[:, seed.channel]
-    sides = [side for side in (event.onset, event.offset) if side != event.apex]
-    risen = [abs(course[event.apex] - course[side]) for side in sides]
-    return bool(risen) and min(risen) >= HELD * abs(seed.rise)
+    sides = [side for side in (event.onset, event.offset) if 0 < side < len(course) - 1]
+    return all(abs(course[event.apex] - course[side]) >= HELD * abs(seed.rise) for side in sides)
 
 
 def _foot(event: Found, other: Found) -> bool:

@@ -15,7 +15,7 @@ from ..types import BRIDGED, Floats, Ints
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-REACHES = (0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56)  #: s from the apex to before and after, doubled: an octave each
+REACHES = (0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24)  #: s from the apex to before and after, doubled: an octave each
 BLUR = 0.25  #: of the reach: standard deviation of the Gaussian that smooths the course
 
 
