@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 SHORTEST = 0.04  #: s
 LONGEST_MICRO = 0.5  #: s
 CLOSES = 0.3  #: of the gap between the lids, by which they come together in a blink
+LEAST_MACRO = 0.1  #: of a unit's full strength, the trace of FACS: less and slow is how landmarks and solve wander
 LEAST_LOOK = 0.04  #: rad: less is the tracked iris that a head's motion drags along
 
 
@@ -73,9 +74,13 @@ class Act:
 
     @property
     def is_large(self) -> bool:
-        """Whether eyes close, by the mean of both sides, or turn, far enough."""
-        if self.full_px is None or self.kind not in ("blink", "gaze"):
+        """Whether eyes close, by the mean of both sides, or turn, far enough; what is slow is larger than what drifts."""
+        if self.full_px is None or self.kind == "speech":
             return True
+        if self.kind == "expression":
+            units = list(self.found.units)
+            share = np.abs(self.moved[units]) / self.full_px[units]
+            return bool(self.offset - self.onset <= LONGEST_MICRO or share.max() >= LEAST_MACRO)
         if self.kind == "blink":
             return bool(self.moved.sum() >= CLOSES * self.full_px.sum())
         return bool(self.size >= LEAST_LOOK * self.full_px.max())

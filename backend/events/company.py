@@ -8,9 +8,9 @@ from .act import LONGEST_MICRO, Act, joined
 WAVER = 0.25  #: of a held expression: what is slow and smaller is not another one
 BESIDE = 0.1  #: s between the halves of a blink
 LONGEST_BLINK = 0.6  #: s
-SYLLABLES = 3  #: mouth events in a row that are speech
+SYLLABLES = 2  #: mouth events in a row that are speech
 LONGEST_SYLLABLE = 0.75  #: s
-PAUSE = 0.75  #: s, the longest between two syllables
+PAUSE = 1.0  #: s, the longest between two syllables
 
 
 def whole_blinks(acts: list[Act]) -> list[Act]:

@@ -34,8 +34,8 @@ from .act import LONGEST_MICRO, Act
 from .company import spoken, steady, whole_blinks
 from .courses import Courses
 from .noise import alarms, calm, measured, thresholds
-from .peak import Found, grouped, outside, peaks_of
-from .run import REACHES, Run, runs_of
+from .peak import grouped, outside, peaks_of
+from .run import REACHES, runs_of
 
 Array = NDArray[np.float64]
 
@@ -75,7 +75,7 @@ def detect(
     acts: list[Act] = []
     for kind, belongs, whole in KINDS:
         own = left.of(tuple(k for k, name in enumerate(names) if belongs(name)))
-        some = [act for act in whole(_acts(own, kind)) if act.is_large] if own.names else []
+        some = _acts(own, kind, whole) if own.names else []
         left = left.without(some) if kind != "expression" else left
         left = left.pulled(own, some) if kind == "blink" else left
         acts += some
@@ -83,34 +83,27 @@ def detect(
     return tuple(sorted(events, key=lambda event: event.onset_s))
 
 
-def _acts(courses: Courses, kind: str) -> list[Act]:
-    """What moves above its noise."""
-    members = channels(courses.names)
-    motion, std = (np.column_stack([x[:, k].mean(1) for k in members]) for x in (courses.motion_px, courses.std_px))
-    shown = np.column_stack([courses.shown[:, k].all(1) for k in members])
-    runs = list(runs_of(courses.time_s, motion, std, courses.valid, courses.carried_px, shown))
-    if not runs:
-        return []
-    found = _found(runs, members, kind, thresholds(len(members), runs[0].step))
-    return [Act(kind, item, runs[item.run], courses.names, courses.full_px) for item in found]
-
-
-def _found(runs: list[Run], members: list[tuple[int, ...]], kind: str, least: list[float]) -> list[Found]:
-    """Events above the noise outside them.
+def _acts(courses: Courses, kind: str, whole: Whole) -> list[Act]:
+    """What moves above the noise outside it.
 
     A mouth may talk from the clip's beginning to its end and show no noise at all: speech has to beat what is claimed.
     """
+    members = channels(courses.names)
+    motion, std = (np.column_stack([x[:, k].mean(1) for k in members]) for x in (courses.motion_px, courses.std_px))
+    shown = np.column_stack([courses.shown[:, k].all(1) for k in members])
+    runs = list(runs_of(courses.time_s, motion, std, courses.valid, courses.carried_px, shown & (kind != "speech")))
+    if not runs:
+        return []
     lasting = runs[0].step if kind in ("blink", "gaze") else SOLVED
-    reaches = range(len(REACHES))
-    if kind == "speech":
-        noise = measured(runs, [[np.zeros(run.rises[k].bend.shape, bool) for run in runs] for k in reaches], lasting)
-        return grouped(list(peaks_of(runs, noise, least, SPANS[kind])), runs, noise, members)
-    masks = [calm(runs, reach) for reach in reaches]
+    least, reaches = thresholds(len(members), runs[0].step), range(len(REACHES))
+    masks, acts = [calm(runs, reach) for reach in reaches], list[Act]()
     for _ in range(ROUNDS):
         noise = measured(runs, masks, lasting)
         found = grouped(list(peaks_of(runs, noise, least, SPANS[kind])), runs, noise, members)
-        masks = [outside(runs, found, members, reach) for reach in reaches]
-    return found
+        acts = whole([Act(kind, item, runs[item.run], courses.names, courses.full_px) for item in found])
+        acts = [act for act in acts if act.is_large]
+        masks = [outside(runs, [act.found for act in acts], members, reach) for reach in reaches]
+    return acts
 
 
 def _is_lid(name: str) -> bool:
@@ -133,8 +126,9 @@ def _as_found(acts: list[Act]) -> list[Act]:
     return acts
 
 
+Whole = Callable[[list[Act]], list[Act]]
 #: What is looked for, in this order; in which units; and what makes events of the tops found there.
-KINDS: tuple[tuple[str, Callable[[str], bool], Callable[[list[Act]], list[Act]]], ...] = (
+KINDS: tuple[tuple[str, Callable[[str], bool], Whole], ...] = (
     ("blink", _is_lid, whole_blinks),
     ("gaze", _is_look, _as_found),
     ("speech", _talks, spoken),

@@ -64,7 +64,7 @@ class Noise:
         )
         size, samples = self._sized(reach, np.maximum(power, 0.0), np.maximum(np.round(count), 0.0))
         size = found.seen * np.hypot(size, self.runs[run].carried[reach])
-        away = (np.sign(found.height) * found.middle > -size) & self.runs[run].shown[:: found.stride]
+        away = np.sign(found.height) * found.middle > -size
         return np.asarray(np.sqrt(samples * np.log1p((away * found.height / size) ** 2 / samples)))
 
     def _sized(self, reach: int, power: Array, count: Array) -> tuple[Array, Array]:
