@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from ...models.head.units import ANTAGONISTS
 from ..types import Event, Floats, Ints
-from .act import LONGEST_MICRO, Act
+from .act import LEAST_MACRO, LONGEST_MICRO, Act
 from .company import spoken, steady, whole_blinks
 from .courses import Courses
 from .noise import alarms, calm, measured, thresholds
@@ -91,7 +91,11 @@ def _acts(courses: Courses, kind: str, whole: Whole) -> list[Act]:
     members = channels(courses.names)
     motion, std = (np.column_stack([x[:, k].mean(1) for k in members]) for x in (courses.motion_px, courses.std_px))
     shown = np.column_stack([courses.shown[:, k].all(1) for k in members])
-    runs = list(runs_of(courses.time_s, motion, std, courses.valid, courses.carried_px, shown & (kind != "speech")))
+    large = np.full(len(members), np.inf)
+    if kind == "expression" and courses.full_px is not None:
+        large = LEAST_MACRO * np.array([courses.full_px[list(units)].mean() for units in members])
+    shown &= kind != "speech"
+    runs = list(runs_of(courses.time_s, motion, std, courses.valid, courses.carried_px, shown, large))
     if not runs:
         return []
     lasting = runs[0].step if kind in ("blink", "gaze") else SOLVED

@@ -109,7 +109,7 @@ def calm(runs: list[Run], reach: int) -> Masks:
     energy = (every**2).sum(1)
     own = np.sqrt((every[energy <= np.quantile(energy, QUIET)] ** 2).mean(0))
     most = CLEAR * np.minimum(own, UNLIKE * np.median(own))
-    return [(np.abs(run.rises[reach].bend) <= most) & run.shown[:: run.rises[reach].stride] for run in runs]
+    return [(np.abs(run.rises[reach].bend) <= most) & run.restful(reach) for run in runs]
 
 
 def measured(runs: list[Run], kept: list[Masks], lasting: float) -> Noise:

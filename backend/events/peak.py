@@ -86,7 +86,7 @@ def _within(peak: Peak, event: Found) -> bool:
 
 def outside(runs: list[Run], found: list[Found], members: list[tuple[int, ...]], reach: int) -> Masks:
     """(m, C) per run: where a channel and what it is compared with take no part in an event."""
-    keep = [run.shown[:: run.rises[reach].stride].copy() for run in runs]
+    keep = [run.restful(reach) for run in runs]
     for event in found:
         run = runs[event.run]
         stride, lag = run.rises[reach].stride, lag_of(REACHES[reach], run.step)

@@ -49,8 +49,15 @@ class Run:
     std: Array  #: (n, C) px
     z: Array  #: (n, C) motion over the claimed noise at rest: solvers claim more where there is motion
     shown: Mask  #: (n, C) where nothing covers the unit
+    large: Array  #: (C,) in claimed sizes: no noise is as large
     rises: tuple[Rise, ...]  #: of z, at every reach
     carried: tuple[Array, ...]  #: (m, C) at every reach, bend by which the head's motion carries what is not where the model has it
+
+
+    def restful(self, reach: int) -> Mask:
+        """(m, C) what may be noise, at a reach."""
+        rise = self.rises[reach]
+        return np.asarray(self.shown[:: rise.stride] & (np.abs(rise.bend) <= self.large))
 
 
 def lag_of(reach: float, step: float) -> int:
@@ -82,7 +89,7 @@ def _rise(smooth: Array, lag: int, stride: int) -> Rise:
     return Rise(bend, height, smooth - bend / 2, seen, stride)
 
 
-def runs_of(time_s: Floats, motion: Floats, std: Floats, valid: Ints, carried: Floats, shown: Mask) -> Iterator[Run]:
+def runs_of(time_s: Floats, motion: Floats, std: Floats, valid: Ints, carried: Floats, shown: Mask, large_px: Array) -> Iterator[Run]:
     """Stretches of at least three measured frames, interpolated to their median frame time."""
     good = (np.asarray(valid) <= BRIDGED) & np.isfinite(motion).all(1) & np.isfinite(std).all(1)
     edges = np.flatnonzero(np.diff(np.r_[False, good, False]))
@@ -100,4 +107,4 @@ def runs_of(time_s: Floats, motion: Floats, std: Floats, valid: Ints, carried: F
         usual = np.quantile(sigma, 0.2, axis=0)
         along = (np.sqrt((rise.bend**2).sum(1, keepdims=True)) for rise in rises_of(evenly(np.nan_to_num(carried)), step))
         z = px / usual
-        yield Run(even, step, px, sigma, z, evenly(shown) > 0.99, tuple(rises_of(z, step)), tuple(bend / usual for bend in along))
+        yield Run(even, step, px, sigma, z, evenly(shown) > 0.99, large_px / usual, tuple(rises_of(z, step)), tuple(bend / usual for bend in along))
