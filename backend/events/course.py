@@ -59,7 +59,7 @@ def _clearest(raw: Array, sizes: Array, near: int, reach: int, step: float) -> t
     course, noise_size = raw, 1.0
     for seconds, noise_size in zip(REACHES[: reach + 1], sizes, strict=False):
         course = gaussian_filter1d(raw, BLUR * seconds / step, mode="nearest")
-        if EDGE * (course[near] - np.median(course)) > noise_size:
+        if EDGE * (course[near] - np.quantile(course, LOW)) > noise_size:
             break
     return course, float(noise_size)
 

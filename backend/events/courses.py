@@ -37,7 +37,7 @@ class Courses:
     names: tuple[str, ...]
     valid: Ints
     full_px: Array | None
-    carried_px: Floats
+    pulled_px: Floats  #: (T, P) by which closing lids pull skin elsewhere
     shown: NDArray[np.bool_]  #: (T, E) where nothing covers them
 
     def of(self, wanted: tuple[int, ...]) -> Courses:
@@ -51,7 +51,7 @@ class Courses:
     def pulled(self, lids: Courses, blinks: list[Act]) -> Courses:
         """With what the lids pull along all over the face while they blink."""
         closing = np.where(self._covered(blinks, 0.1)[:, None], PULLED * np.nan_to_num(lids.motion_px), 0.0)
-        return replace(self, carried_px=np.c_[self.carried_px, closing])
+        return replace(self, pulled_px=np.c_[self.pulled_px, closing])
 
     def without(self, acts: list[Act]) -> Courses:
         """The courses with straight lines where events cover them."""

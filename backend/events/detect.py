@@ -5,12 +5,12 @@ The rule, for at most one false alarm in two minutes:
 
 1. An expression rises and returns. How high each unit, and the mean of each left unit and its right one, stands above
    *both* what it was a reach before and what it will be a reach after is looked at for all `REACHES` (`run.rise`).
-   A level, a slope, a step and the slow drift of a solve do not show; short events show at short reaches, long ones at long.
+   A level, a slope and a step do not show; short events show at short reaches, long ones at long.
 2. The noise of that contrast is what the solve claims plus what the clip shows outside events, at the same reach, so
-   noise that is larger, slower or more jerky than claimed, from compression or a drifting pose, raises the bar there; and what the
-   head's motion at that moment carries along (`noise`).
+   noise that is larger, slower or more jerky than claimed, from compression or a drifting pose, raises the bar there; and
+   what lids that close pull along at that moment (`noise`).
 3. A peak counts above `u` times that noise, where Gaussian noise in all channels together would cross +-u
-   `FALSE_ALARMS_PER_MINUTE` times. Noise through a Gaussian of s seconds crosses at most
+   `FALSE_ALARMS_PER_MINUTE` times, an equal part of them at every reach. Noise through a Gaussian of s seconds crosses at most
    exp(-u^2/2) / (2 pi sqrt(2) s) times a second (Rice 1945; equality for white noise, smoother noise crosses less), and
    never more often than frames lie above u.
 
@@ -40,7 +40,12 @@ from .run import REACHES, runs_of
 Array = NDArray[np.float64]
 
 #: s, least and longest reach: lids jitter while they are closed, and a syllable is short.
-SPANS = {"blink": (0.16, REACHES[-1]), "gaze": (0.0, REACHES[-1]), "speech": (0.0, 0.32), "expression": (0.0, REACHES[-1])}
+SPANS = {
+    "blink": (0.16, REACHES[-1]),
+    "gaze": (0.0, REACHES[-1]),
+    "speech": (0.0, 0.32),
+    "expression": (0.0, REACHES[-1]),
+}
 SOLVED = 0.05  #: s for which the error of the solve, band-limited at 10 Hz, repeats itself
 LOOKS = (("Down", "Up"), ("Up", "Down"), ("In", "Out"), ("Out", "In"))
 ROUNDS = 4  #: of telling noise from events
@@ -53,7 +58,6 @@ def detect(
     names: tuple[str, ...],
     valid: Ints,
     full_px: Array | None = None,
-    carried_px: Floats | None = None,
 ) -> tuple[Event, ...]:
     """Find the events of a clip.
 
@@ -65,13 +69,12 @@ def detect(
         valid: (T,) frames above `BRIDGED` split the clip.
         full_px: (E,) the units' size at full strength, of a lid the gap it closes, of a look the eye's radius: lids and looks that
             move only a little of it are none. None = not known.
-        carried_px: (T, P) px by which the head's motion carries skin that is not where the model has it. None = 0.
 
     Returns:
         Events by onset. `confidence` is the probability that a minute of noise has no peak as high as this.
     """
-    carried = np.zeros((len(time_s), 1)) if carried_px is None else carried_px
-    left = Courses(time_s, motion_px, std_px, names, valid, full_px, carried, np.ones(np.shape(motion_px), bool))
+    shown, pulled = np.ones(np.shape(motion_px), bool), np.zeros((len(time_s), 1))
+    left = Courses(time_s, motion_px, std_px, names, valid, full_px, pulled, shown)
     acts: list[Act] = []
     for kind, belongs, whole in KINDS:
         own = left.of(tuple(k for k, name in enumerate(names) if belongs(name)))
@@ -95,7 +98,7 @@ def _acts(courses: Courses, kind: str, whole: Whole) -> list[Act]:
     if kind == "expression" and courses.full_px is not None:
         large = LEAST_MACRO * np.array([courses.full_px[list(units)].mean() for units in members])
     shown &= kind != "speech"
-    runs = list(runs_of(courses.time_s, motion, std, courses.valid, courses.carried_px, shown, large))
+    runs = list(runs_of(courses.time_s, motion, std, courses.valid, courses.pulled_px, shown, large))
     if not runs:
         return []
     lasting = runs[0].step if kind in ("blink", "gaze") else SOLVED

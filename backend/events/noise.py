@@ -50,10 +50,14 @@ class Noise:
     def heights(self, run: int, reach: int) -> Array:
         """Gaussian scores (m, C) of the rises at a reach, which allow for the long tails of a noise known from few samples.
 
-        What may be an event is held against the noise of all other frames. What the head's motion carries along is noise
-        of that very moment. 0 for what leads back to rest, as the pause between two smiles does.
+        What may be an event is held against the noise of all other frames. What closing lids pull along is noise of that
+        very moment. 0 for what leads back to rest, as the pause between two smiles does.
         """
-        found, kept, lag = self.runs[run].rises[reach], self.kept[reach][run], lag_of(REACHES[reach], self.runs[run].step)
+        found, kept, lag = (
+            self.runs[run].rises[reach],
+            self.kept[reach][run],
+            lag_of(REACHES[reach], self.runs[run].step),
+        )
         near = 4 * (lag // found.stride) + 1
         power, count = (
             total - near * uniform_filter1d(part, near, axis=0, mode="constant")
@@ -63,7 +67,7 @@ class Noise:
             )
         )
         size, samples = self._sized(reach, np.maximum(power, 0.0), np.maximum(np.round(count), 0.0))
-        size = found.seen * np.hypot(size, self.runs[run].carried[reach])
+        size = found.seen * np.hypot(size, self.runs[run].pulled[reach])
         away = np.sign(found.height) * found.middle > -size
         return np.asarray(np.sqrt(samples * np.log1p((away * found.height / size) ** 2 / samples)))
 
@@ -126,6 +130,7 @@ def measured(runs: list[Run], kept: list[Masks], lasting: float) -> Noise:
         power.append(np.where(here, bend**2, 0).sum(0))
         count.append(here.sum(0))
         own = (power[-1] / np.maximum(count[-1], 1))[count[-1] > 0]
-        # What wanders goes further in more time, also where none of it was seen.
-        usual.append(max(usual[-1], float(np.median(own)) if len(own) else 0.0))
+        usual.append(
+            max(usual[-1], float(np.median(own)) if len(own) else 0.0)
+        )  # what wanders goes no less far in more time
     return Noise(runs, kept, np.stack(power), np.stack(count), np.array(usual[1:]), claimed(lasting))

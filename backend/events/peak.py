@@ -13,7 +13,6 @@ from .course import course_of
 from .noise import Masks, Noise
 from .run import REACHES, Run, lag_of
 
-
 HELD = 0.5  #: of what a peak saw: less between onset and apex or apex and offset is not the event it saw
 
 

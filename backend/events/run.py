@@ -15,7 +15,17 @@ from ..types import BRIDGED, Floats, Ints
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-REACHES = (0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24)  #: s from the apex to before and after, doubled: an octave each
+REACHES = (
+    0.04,
+    0.08,
+    0.16,
+    0.32,
+    0.64,
+    1.28,
+    2.56,
+    5.12,
+    10.24,
+)  #: s from the apex to before and after, doubled: an octave each
 BLUR = 0.25  #: of the reach: standard deviation of the Gaussian that smooths the course
 
 
@@ -51,8 +61,7 @@ class Run:
     shown: Mask  #: (n, C) where nothing covers the unit
     large: Array  #: (C,) in claimed sizes: no noise is as large
     rises: tuple[Rise, ...]  #: of z, at every reach
-    carried: tuple[Array, ...]  #: (m, C) at every reach, bend by which the head's motion carries what is not where the model has it
-
+    pulled: tuple[Array, ...]  #: (m, C) bend by which closing lids pull it, in claimed sizes, at every reach
 
     def restful(self, reach: int) -> Mask:
         """(m, C) what may be noise, at a reach."""
@@ -78,9 +87,10 @@ def rises_of(values: Array, step: float) -> Iterator[Rise]:
 
 def _rise(smooth: Array, lag: int, stride: int) -> Rise:
     count = len(smooth)
-    if lag >= count:
+    if lag >= 2 * count:
         nothing = np.zeros_like(smooth)
         return Rise(nothing, nothing, smooth, np.ones((count, 1)), stride)
+    lag = min(lag, count - 1)  # an expression may be held for most of a clip
     beyond = np.pad(smooth, ((lag, lag), (0, 0)), mode="symmetric")
     before, after = smooth - beyond[: -2 * lag], smooth - beyond[2 * lag :]
     height = np.where(before * after > 0, np.sign(before) * np.minimum(abs(before), abs(after)), 0.0)
@@ -89,7 +99,9 @@ def _rise(smooth: Array, lag: int, stride: int) -> Rise:
     return Rise(bend, height, smooth - bend / 2, seen, stride)
 
 
-def runs_of(time_s: Floats, motion: Floats, std: Floats, valid: Ints, carried: Floats, shown: Mask, large_px: Array) -> Iterator[Run]:
+def runs_of(
+    time_s: Floats, motion: Floats, std: Floats, valid: Ints, pulled: Floats, shown: Mask, large_px: Array
+) -> Iterator[Run]:
     """Stretches of at least three measured frames, interpolated to their median frame time."""
     good = (np.asarray(valid) <= BRIDGED) & np.isfinite(motion).all(1) & np.isfinite(std).all(1)
     edges = np.flatnonzero(np.diff(np.r_[False, good, False]))
@@ -100,11 +112,25 @@ def runs_of(time_s: Floats, motion: Floats, std: Floats, valid: Ints, carried: F
         here = np.asarray(time_s[start:stop], np.float64)
         even = here[0] + step * np.arange(round((here[-1] - here[0]) / step) + 1)
 
-        def evenly(values: Floats | Mask, here: Array = here, even: Array = even, part: slice = slice(start, stop)) -> Array:
+        def evenly(
+            values: Floats | Mask, here: Array = here, even: Array = even, part: slice = slice(start, stop)
+        ) -> Array:
             return np.stack([np.interp(even, here, row) for row in values[part].T], 1)
 
         px, sigma = evenly(motion), np.maximum(evenly(std), 1e-9)
         usual = np.quantile(sigma, 0.2, axis=0)
-        along = (np.sqrt((rise.bend**2).sum(1, keepdims=True)) for rise in rises_of(evenly(np.nan_to_num(carried)), step))
+        along = (
+            np.sqrt((rise.bend**2).sum(1, keepdims=True)) for rise in rises_of(evenly(np.nan_to_num(pulled)), step)
+        )
         z = px / usual
-        yield Run(even, step, px, sigma, z, evenly(shown) > 0.99, large_px / usual, tuple(rises_of(z, step)), tuple(bend / usual for bend in along))
+        yield Run(
+            even,
+            step,
+            px,
+            sigma,
+            z,
+            evenly(shown) > 0.99,
+            large_px / usual,
+            tuple(rises_of(z, step)),
+            tuple(bend / usual for bend in along),
+        )
