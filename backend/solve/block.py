@@ -110,9 +110,9 @@ def solve_block(
                 values[block.hidden] = _bridged(values, block.hidden)
             right[:, block.hidden] = columns.normal @ state.totals(layout, prior.coarse)[:, block.hidden]
             learn_time = turn >= 1 and step >= 3 and frames > 8
-            state = model.step(
-                state, right, learn_depth=depth is None and not large and step >= 1, learn_time=learn_time
-            )
+            # Before the first pass knows what moves by itself, a depth could only explain an event as parallax.
+            learn_depth = depth is None and not large and turn >= 1
+            state = model.step(state, right, learn_depth=learn_depth, learn_time=learn_time)
     return _result(columns, block, state)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ...models.head.model import HeadModel
-from ...models.head.raster import project, rasterise
+from ...models.head.raster import project, rasterise, vertex_normals
 from ...models.head.units import JOINT_OWNED, MINOR, NEVER_SOLVED, measured
 from ..types import FLIP, Floats
 
@@ -29,6 +29,7 @@ UNIT_LIMIT = 0.35  #: of full strength: the landmarks would have seen more
 DETAIL_LIMIT = 3.0  #: px at 240: what no unit explains is small
 JAW_LIMIT = 0.5  #: rad of jaw opening that counts as its full strength
 DETAIL_SIGMA = (22.0, 15.0)  #: px at a face width of 240 px; wider bumps imitate the parallax of a turning head
+LIFT = 0.75  #: deviation of skin's motion off the bone over that along it: it slides more readily
 DEPTH_SIGMA = 30.0  #: px at 240
 EVERY = slice(None)  #: all points
 
@@ -214,22 +215,34 @@ class Surface:
         return grid[distance[column[:, 1], column[:, 0]] < step * reach]
 
     def _detail(self, image: Array, pixels: Array) -> None:
-        """Smooth bumps of skin motion in the image plane, cut along the lips: what no unit explains."""
+        """Smooth bumps of skin motion, seen to go along x or y, cut along the lips: what no unit explains."""
         columns: list[Array] = []
         groups: list[int] = []
         lower = self._below_mouth(image)
+        slide = self._slide()
         for number, sigma in enumerate(DETAIL_SIGMA):
             width = sigma * self.reference.scale
             for centre in self._grid(pixels, 1.5 * width, 0.5):
                 bump = np.exp(-((image - centre) ** 2).sum(1) / (2 * width**2)) * self.skin
                 if self._mouth_left < centre[0] < self._mouth_right:
                     bump = bump * ~(self._in_mouth & (lower != (centre[1] > self._mouth_height(centre[0]))))
-                for axis in np.eye(3)[:2]:
+                for axis in slide:
                     columns.append(bump[:, None] * axis / self.px_per_m)
                     groups.append(number + 1)
         self.basis = np.concatenate([self.basis, np.array(columns).reshape(-1, len(image), 3)])
         self.group = np.r_[self.group, np.array(groups, int)]
         self._scale_units()
+
+    def _slide(self) -> Array:
+        """(2, V, 3): what to expect of skin that is seen to move by 1 along x or along y.
+
+        The deviation of its motion off the bone is LIFT times that along the bone: depth is the mean given what is seen.
+        """
+        normal = vertex_normals(self.vertices, self.reference.head.faces)
+        hold = 1 - LIFT**2
+        across = normal[:, :2]
+        depth = -hold * normal[:, 2:] * across / (1 - hold * (across**2).sum(1, keepdims=True))
+        return np.asarray(np.eye(3)[:2, None] + depth.T[..., None] * np.eye(3)[2])
 
     def _mouth_height(self, x: Floats) -> Array:
         return np.interp(x, self._mouth[:, 0], self._mouth[:, 1])
