@@ -182,8 +182,10 @@ class Surface:
                 names.append(name)
                 basis.append(moved)
         for axis, name in enumerate(("jaw_pitch", "jaw_yaw")):
-            names.append(name)
-            basis.append(self._jaw(axis))
+            moved = self._jaw(axis)
+            if moved.any():  # a head without a jaw that moves it
+                names.append(name)
+                basis.append(moved)
         columns = np.array(basis) * self.skin[None, :, None]
         self.unit_names = tuple(names)
         self._pairs = [

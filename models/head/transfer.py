@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The named units of one head on the surface of another.
+"""The named units of one head on the surface of another, and its jaw where the other has none.
 
 Both heads are laid on each other by a similarity and then by a thin-plate spline between their landmarks, with open
 jaws, so that a lip meets its own lip. Every vertex of the other head's skin then takes the motion of the place of this
@@ -8,20 +8,21 @@ head that lies on it, turned and scaled by the similarity. What is farther away 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 
-from .model import HeadModel, named
+from .model import JOINT_NAMES, HeadModel, named
 from .surface_points import closest_points
 from .units import UNIT_NAMES
 
 Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
 
+JAW = JOINT_NAMES.index("jaw")
 IRISES = 468  # the first landmark that is not on the skin
 OPEN = 0.25  # rad: lips 1 cm apart
 STIFFNESS = 1e-6  # of the spline, m: landmarks of different people need not meet exactly
@@ -41,36 +42,52 @@ def with_named_units(head: HeadModel, source: HeadModel) -> HeadModel:
     """
     if set(UNIT_NAMES) & set(head.expression_names):
         return head
-    units = transferred(head, source)
+    laid = _laid_on(head, source)
+    units = laid.carried(source.expression) @ laid.turn.T
     still = np.zeros((len(units), *head.joint_template.shape))
     moved = np.concatenate([head.joint_expression, still]) if len(head.joint_expression) else head.joint_expression
-    return named(
-        replace(
-            head,
-            expression=np.concatenate([head.expression, units]),
-            expression_names=(*head.expression_names, *source.expression_names),
-            joint_expression=moved,
-        )
+    whole = replace(
+        head,
+        expression=np.concatenate([head.expression, units]),
+        expression_names=(*head.expression_names, *source.expression_names),
+        joint_expression=moved,
     )
+    return named(whole if head.weights[:, JAW].any() else _with_jaw(whole, source, laid))
 
 
-def transferred(head: HeadModel, source: HeadModel) -> Array:
-    """The source's units on the head, (E, V, 3) m."""
-    here, turn, laid = _laid_on(head, source)
-    skin, theirs = _skin_faces(head), _skin_faces(source)
-    rows = np.unique(skin)
-    triangle, weight = closest_points(here[rows], laid[theirs])
-    place = np.einsum("nk,nkc->nc", weight, laid[theirs[triangle]])
-    follow = np.clip((FAR - np.linalg.norm(place - here[rows], axis=1)) / (FAR - NEAR), 0, 1)
-    out = np.zeros((len(source.expression), len(here), 3))
-    for number, unit in enumerate(source.expression):
-        out[number, rows] = follow[:, None] * np.einsum("nk,nkc->nc", weight, unit[theirs[triangle]]) @ turn.T
-    return out
+@dataclass(frozen=True)
+class Laid:
+    """Where each vertex of a head's skin lies on the other head."""
+
+    turn: Array  #: (3, 3) rotation times scale from the other head
+    centre: Array  #: (2, 3) m, places of both heads that correspond: the other's, the head's
+    count: int  #: vertices of the head
+    rows: NDArray[np.int64]  #: (N,) its vertices of skin
+    corner: NDArray[np.int32]  #: (N, 3) vertices of the other
+    weight: Array  #: (N, 3) barycentric, fading to 0 where the other is too far away
+
+    def carried(self, values: Floats) -> Array:
+        """Values (E, V', C) of the other's vertices on the head's, (E, V, C); 0 off the skin."""
+        out = np.zeros((len(values), self.count, values.shape[-1]))
+        for number, each in enumerate(values):
+            out[number, self.rows] = np.einsum("nk,nkc->nc", self.weight, each[self.corner])
+        return out
 
 
-def _laid_on(head: HeadModel, source: HeadModel) -> tuple[Array, Array, Array]:
-    """The head (V, 3) with an open jaw, turn and scale (3, 3) from source to head, and the source laid on the head."""
-    here, there = (_opened(each) for each in (head, source))
+def _with_jaw(head: HeadModel, source: HeadModel, laid: Laid) -> HeadModel:
+    """The head with the source's jaw: what it carries is taken from the joints that carried it."""
+    share = np.clip(laid.carried(source.weights[None, :, JAW, None])[0], 0, 1)
+    weights = head.weights * (1 - share)
+    weights[:, JAW] = share[:, 0]
+    joints = head.joint_template.copy()
+    joints[JAW] = (source.joint_template[JAW] - laid.centre[0]) @ laid.turn.T + laid.centre[1]
+    return replace(head, weights=weights, joint_template=joints)
+
+
+def _laid_on(head: HeadModel, source: HeadModel) -> Laid:
+    """Lay the source on the head, both with open jaws when both have jaws."""
+    angle = OPEN if head.weights[:, JAW].any() else 0.0
+    here, there = (_opened(each, angle) for each in (head, source))
     common = np.intersect1d(head.landmark_index, source.landmark_index)
     common = common[common < IRISES]
     if len(common) < LEAST:
@@ -79,15 +96,20 @@ def _laid_on(head: HeadModel, source: HeadModel) -> tuple[Array, Array, Array]:
         each.landmark_points(vertices)[[each.landmark_index.tolist().index(k) for k in common]]
         for each, vertices in ((head, here), (source, there))
     )
-    turn = _similarity(start, to)
-    near = (start - start.mean(0)) @ turn.T + to.mean(0)
-    spline = RBFInterpolator(near, to, kernel="thin_plate_spline", smoothing=STIFFNESS)
-    return here, turn, spline((there - start.mean(0)) @ turn.T + to.mean(0))
+    turn, centre = _similarity(start, to), np.stack([start.mean(0), to.mean(0)])
+    near, whole = ((points - centre[0]) @ turn.T + centre[1] for points in (start, there))
+    over = RBFInterpolator(near, to, kernel="thin_plate_spline", smoothing=STIFFNESS)(whole)
+    theirs = _skin_faces(source)
+    rows = np.unique(_skin_faces(head)).astype(np.int64)
+    triangle, weight = closest_points(here[rows], over[theirs])
+    gap = np.linalg.norm(np.einsum("nk,nkc->nc", weight, over[theirs[triangle]]) - here[rows], axis=1)
+    follow = np.clip((FAR - gap) / (FAR - NEAR), 0, 1)
+    return Laid(turn, centre, len(here), rows, theirs[triangle], weight * follow[:, None])
 
 
-def _opened(head: HeadModel) -> Array:
-    """The mean adult with an open jaw."""
-    pose = np.outer(np.equal(head.joint_names, "jaw"), [OPEN, 0, 0])
+def _opened(head: HeadModel, angle: float) -> Array:
+    """The mean adult with the jaw turned."""
+    pose = np.outer(np.equal(head.joint_names, "jaw"), [angle, 0, 0])
     return head.pose(head.template, head.joint_template, pose)
 
 

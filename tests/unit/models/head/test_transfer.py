@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from microface.models.head.model import fingerprint
 from microface.models.head.read.recognise import read_any_head
-from microface.models.head.transfer import transferred, with_named_units
+from microface.models.head.transfer import with_named_units
 from microface.models.head.units import UNIT_NAMES, measured, mirrored
 from scipy.spatial.transform import Rotation
 
@@ -39,6 +39,11 @@ def flame(picked, flame_arrays, tmp_path_factory):
         head, landmark_index=np.array(PLACES, np.int32)[order], landmark_triangle=corner[:, 0].astype(np.int32),
         landmark_weight=np.eye(3)[corner[:, 1]],
     )  # fmt: skip
+
+
+def transferred(head, source):
+    """The source's units on a head, (E, V, 3)."""
+    return with_named_units(head, source).expression[len(head.expression) :]
 
 
 def test_a_turned_and_larger_copy_gets_turned_and_larger_units(generic):
@@ -113,6 +118,25 @@ def test_named_units_stand_behind_flames_own(flame, generic):
     other = replace(head, expression=head.expression + 1e-6 * (np.arange(len(head.expression)) < own)[:, None, None])
     assert fingerprint(other) != head.sha256
     assert with_named_units(generic, generic) is generic
+
+
+def test_a_head_without_a_jaw_gets_one(generic):
+    jaw = 2
+    weights = generic.weights.copy()
+    weights[:, 1] += weights[:, jaw]
+    weights[:, jaw] = 0
+    away = generic.joint_template + np.eye(5)[jaw][:, None] * [0.0, 0.1, 0]
+    bare = replace(
+        generic, weights=weights, joint_template=away, expression=generic.expression[:0], expression_names=()
+    )  # fmt: skip
+    head = with_named_units(bare, generic)
+    skin = np.unique(generic.faces[np.array(generic.part_names)[generic.face_part] == "skin"])
+    np.testing.assert_allclose(head.weights[skin, jaw], generic.weights[skin, jaw], atol=1e-6)
+    assert head.weights.min() >= 0
+    np.testing.assert_allclose(head.weights.sum(1), 1, atol=1e-12)
+    np.testing.assert_allclose(head.joint_template, generic.joint_template, atol=1e-6)
+    other = np.setdiff1d(np.arange(len(weights)), skin)
+    np.testing.assert_array_equal(head.weights[other], weights[other])
 
 
 def test_too_few_common_landmarks(flame, generic):
