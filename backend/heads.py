@@ -50,6 +50,12 @@ def load_head(name: str, progress: Progress | None = None) -> HeadModel:
     return head if len(head.landmark_index) else prepared(head, progress)
 
 
+def record(head: HeadModel) -> dict[str, str]:
+    """What a take says of its head: which, in which space its numbers live, and of other people's heads the terms."""
+    own = {"name": head.name, "sha256": head.sha256}
+    return own | ({"licence": head.licence, "citation": head.citation} if head.citation else {})
+
+
 def prepared(head: HeadModel, progress: Progress | None = None) -> HeadModel:
     """A published head with landmarks and named units, from the cache when it was used before."""
     path = cache_folder() / f"{head.sha256}-{PREPARATION}.{CARRIED}.npz"

@@ -12,7 +12,7 @@ from .mesh import refuse_large, write_mesh
 from .messages import ProgressMessages, Report
 from .outputs import check_writable
 from .pipeline import reconstruct
-from .summary import event_rows, event_table, visible
+from .summary import event_rows, event_table, terms, visible
 from .take import write_take
 from .types import Progress, Settings
 from .video import open_clip
@@ -35,11 +35,11 @@ def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: thre
     for path in outputs.values():
         check_writable(path)
     settings = settings_of(options)
-    if options.mesh:
-        _refuse_large_mesh(options.source, settings)
     preview = 1 - PREVIEW_SHARE if options.preview else 1.0  # where its progress begins
     mesh = preview - MESH_SHARE if options.mesh else preview
     progress = _progress(report, stop)
+    if options.mesh:
+        _refuse_large_mesh(options.source, settings, progress)
     take = reconstruct(options.source, settings, _part(progress, 0, mesh))
     write_take(options.out, take)
     if options.mesh:
@@ -50,6 +50,7 @@ def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: thre
         clip, head = open_clip(options.source), load_head(settings.head)
         write_preview(options.preview, clip, take, head, progress=_part(progress, preview, 1))
     written = "\n".join(f"wrote {path}" for path in outputs.values())
+    whose = f"\nhead: {terms(take.head)}" if "licence" in take.head else ""
     paths = {name: str(path) for name, path in outputs.items()}
     return {
         "source": str(options.source),
@@ -57,7 +58,7 @@ def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: thre
         "take": paths.pop("out"),
         **paths,
         "events": event_rows(take),
-        "text": f"{event_table(take)}\nsmallest visible motion in this footage: {visible(take)}\n{written}",
+        "text": f"{event_table(take)}\nsmallest visible motion in this footage: {visible(take)}\n{written}{whose}",
     }
 
 
@@ -73,11 +74,11 @@ def settings_of(options: argparse.Namespace) -> Settings:
     )
 
 
-def _refuse_large_mesh(source: Path, settings: Settings) -> None:
+def _refuse_large_mesh(source: Path, settings: Settings, progress: Progress) -> None:
     """Say before the work, not after it, that its mesh would be too large."""
     frames = len(open_clip(source).time_s)
     first, last = settings.range or (0, frames)
-    refuse_large(len(range(first, min(last, frames))), len(load_head(settings.head).template))
+    refuse_large(len(range(first, min(last, frames))), len(load_head(settings.head, progress).template))
 
 
 def _progress(report: Report, stop: threading.Event) -> Progress:

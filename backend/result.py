@@ -16,6 +16,7 @@ from .anchor import Anchor
 from .assembly import Performance, largest_motion, perform
 from .deviation import SIZE_SHARE
 from .gaze import LOOKS, eye_radius, eye_turns, looks
+from .heads import record
 from .lids import LIDS, closing
 from .motion.footage import landmarks_between
 from .noise import Visibility
@@ -84,7 +85,7 @@ def assemble(
         landmark_frames=tracks.frame[row] - first, landmarks=f32(tracks.landmarks[row][:, :, :2]),
         confidence=f32(confidence), noise_px=visible.px, noise_reason=visible.reason,
         template_frames=np.unique(np.concatenate([anchor.neutral.frames for anchor in anchors])) - first, events=found,
-        head={"name": head.name, "sha256": head.sha256},
+        head=record(head),
         source={"path": str(clip.path.resolve()), "sha256": clip.sha256, "fps": clip.fps, "first_frame": first},
         settings=asdict(settings), software=software(),
     )  # fmt: skip

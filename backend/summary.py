@@ -62,6 +62,12 @@ def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
+def terms(told: dict[str, Any]) -> str:
+    """Name, licence and citation of a take's `head`, in one line."""
+    name, licence, citation = (str(told.get(key, "")) for key in ("name", "licence", "citation"))
+    return (name or "unknown") + (f"; {licence}" if licence else "") + (f"; please cite {citation}" if citation else "")
+
+
 def describe(take: Take) -> dict[str, str]:
     """Say the main facts of a take in words."""
     frames = len(take.time_s)
@@ -75,7 +81,7 @@ def describe(take: Take) -> dict[str, str]:
         "time": f"{take.time_s[0]:.3f} s to {take.time_s[-1]:.3f} s",
         "measured": f"{measured} frames, {frames - measured - missing} bridged, {missing} without a result",
         "picture": f"{take.size[0]} x {take.size[1]} px, focal length {take.camera[0, 0]:.0f} px",
-        "head": str(take.head.get("name", "unknown")),
+        "head": terms(take.head),
         "keys": f"{len(take.expression_names)} units, {len(take.detail_basis)} detail modes",
         "smallest visible": visible(take),
         "events": counts or "none",

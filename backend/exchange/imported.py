@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...models.head.model import HeadModel
 from ..assembly import DETAIL_MODES
+from ..heads import record
 from ..result import software
 from ..types import FLIP, MEASURED, NO_FACE, Floats, Take
 
@@ -57,7 +58,7 @@ def take_of(motion: Motion, head: HeadModel, path: Path, fps: float, settings: d
         camera=np.array([[FOCAL_PX, 0, (SIZE[0] - 1) / 2], [0, FOCAL_PX, (SIZE[1] - 1) / 2], [0, 0, 1]]), size=SIZE,
         landmark_frames=np.zeros(0, np.int64), landmarks=np.zeros((0, 478, 2), np.float32),
         confidence=_f32(seen.astype(float)), noise_px={}, noise_reason="", template_frames=np.zeros(0, np.int64), events=(),
-        head={"name": head.name, "sha256": head.sha256},
+        head=record(head),
         source={"path": str(path.resolve()), "sha256": _sha256(path), "fps": fps, "first_frame": 0},
         settings=settings, software=software(),
     )  # fmt: skip

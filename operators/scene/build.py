@@ -76,6 +76,8 @@ def build_scene(
     rig = build_armature(context, collection, label, take, head)
     thing = build_head(collection, label, take, head, moving, rig)
     action = build_action(label, take, head, moving, seconds_to_frame(take.time_s, fps), thing, rig)
+    if head.citation:  # the terms of other people's heads stay with what is made of them
+        thing["head"], thing["head_licence"], thing["head_citation"] = head.name, head.licence, head.citation
     if live:
         add_live_correctives(thing, rig, head)
     elif baked and len(baked.basis):

@@ -71,6 +71,11 @@ def test_few_keys_carry_the_correctives_and_say_how_well(flame, make_take):
     thing = mesh_of(collection)
     keys = [key for key in thing.data.shape_keys.key_blocks if key.name.startswith("corrective")]
     assert 1 <= len(keys) <= 12
+    assert (
+        thing["head"] == "FLAME 2023 Open"
+        and "CC-BY-4.0" in thing["head_licence"]
+        and "Romero" in thing["head_citation"]
+    )
     assert 0 <= thing[CORRECTIVE_ERROR] < 0.01
     assert max(abs(key.value) for key in keys) <= 1
     assert (

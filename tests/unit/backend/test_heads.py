@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from microface.backend.errors import Cancelled, MicrofaceError
-from microface.backend.heads import cache_folder, load_head, portrait_tracker, prepared, with_landmarks
+from microface.backend.heads import cache_folder, load_head, portrait_tracker, prepared, record, with_landmarks
+from microface.backend.summary import terms
 from microface.models.head.embedding import TURNS, embed
 from microface.models.head.model import HeadModel, fingerprint
 from microface.models.head.read.recognise import read_any_head
@@ -80,6 +81,15 @@ def test_landmarks_of_a_new_head_and_its_cache(
     kept.write_bytes(b"damaged")
     with pytest.raises(AssertionError, match="tracked again"):
         prepared(flame, never)
+
+
+def test_a_take_carries_the_terms_of_its_head(flame: HeadModel) -> None:
+    told = record(flame)
+    assert told["sha256"] == flame.sha256
+    said = terms(told)
+    assert said.startswith("FLAME 2023 Open; CC-BY-4.0") and "please cite" in said and "Romero" in said
+    assert terms(record(replace(flame, name="generic", citation=""))) == "generic"
+    assert terms({}) == "unknown"
 
 
 def test_a_head_without_a_face_is_one_clear_error(flame: HeadModel) -> None:
