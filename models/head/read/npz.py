@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from .unpickler import Damaged, unpickle
+from .pickled import Damaged
+from .unpickler import unpickle
 
 MAX_BYTES = 2 * 2**30  # of all arrays together: GNM Head has 0.2 GB
 _MAX_HEADER = 10_000

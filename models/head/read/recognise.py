@@ -12,7 +12,8 @@ from .flame import is_flame, read_flame
 from .gnm import is_gnm, read_gnm
 from .ict import NEUTRAL, is_ict, read_ict, read_ict_folder
 from .npz import read_npz
-from .unpickler import Refused, unpickle
+from .pickled import Refused
+from .unpickler import unpickle
 
 MAX_PICKLE = 2**30  # bytes; FLAME has 53 MB
 ZIP, OWN = b"PK\x03\x04", "landmark_triangle"

@@ -14,16 +14,15 @@ from __future__ import annotations
 
 import math
 import pickletools
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from .pickled import Damaged, Refused, dense, is_shape, ordered, type_code
 
 MAX_OPCODES = 200_000  # a head has a few hundred
-MAX_DENSE = 10_000_000  # items of a sparse matrix written out
 
 #: What may be named, and what it stands for.
 KINDS = {
@@ -48,15 +47,6 @@ _MAKERS: dict[str, Callable[[], Any]] = {
     "NONE": lambda: None, "NEWTRUE": lambda: True, "NEWFALSE": lambda: False,
     "EMPTY_TUPLE": tuple, "EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": list,
 }  # fmt: skip
-_TYPE = re.compile(r"[fiu][1248]|b1|[US][0-9]{1,4}|O8?")
-
-
-class Refused(ValueError):
-    """The pickle wants what no head file needs."""
-
-
-class Damaged(ValueError):
-    """The pickle does not hold together."""
 
 
 @dataclass(frozen=True)
@@ -114,16 +104,21 @@ def finished(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, _Thing):
-        if value.kind == "Ch":
-            inner = value.value["x"]
-            if not isinstance(inner, _Thing) or inner.kind != "array":
-                raise Damaged("a chumpy object without its array")
-            return _plain(inner)
-        return _dense(value) if value.kind in ("csc", "csr") else value.value
+    """The array, matrix or dict behind a value. Goes one level deep: an object may hold itself."""
     if isinstance(value, dict):
-        return {key: item.value if isinstance(item, _Thing) else item for key, item in value.items()}
-    return value
+        return {key: _array_of(item) for key, item in value.items()}
+    if not isinstance(value, _Thing) or value.kind in ("array", "dtype"):
+        return _array_of(value)
+    inner = {key: _array_of(item) for key, item in value.value.items()}
+    if value.kind in ("csc", "csr"):
+        return dense(value.kind, inner)
+    if not isinstance(inner["x"], np.ndarray):
+        raise Damaged("a chumpy object without its array")
+    return inner["x"]
+
+
+def _array_of(value: Any) -> Any:
+    return value.value if isinstance(value, _Thing) and value.kind == "array" else value
 
 
 class _Machine:
@@ -239,7 +234,7 @@ class _Machine:
         if kind == "empty array":
             return _Thing("array")
         if kind == "dtype":
-            return _Thing("dtype", _type(arguments[0]))
+            return _Thing("dtype", type_code(arguments[0]))
         if kind == "bytes":
             if arguments[1] != "latin1":
                 raise Refused("it encodes text in an unusual way")
@@ -260,7 +255,7 @@ class _Machine:
         if not isinstance(thing, _Thing):
             raise Refused("it sets the state of something that is no object of a head")
         if thing.kind == "dtype":
-            thing.value = _ordered(thing.value, state)
+            thing.value = ordered(thing.value, state)
         elif thing.kind == "array":
             _, shape, dtype, fortran, data = state
             thing.value = self._array(shape, dtype, data, "F" if fortran else "C")
@@ -289,50 +284,6 @@ class _Machine:
                 raise Refused("it holds an array of objects")
             return _plain(data[0])
         kind, raw = np.dtype(dtype.value), self._bytes(data)
-        if not _is_shape(shape) or math.prod(shape) * kind.itemsize != len(raw):
+        if not is_shape(shape) or math.prod(shape) * kind.itemsize != len(raw):
             raise Damaged(f"an array's shape does not fit its {len(raw)} bytes")
         return np.frombuffer(raw, kind).reshape(shape, order="F" if order == "F" else "C")
-
-
-def _type(code: Any) -> str:
-    """A plain type's code: numbers, text, or "O" for one object."""
-    if not isinstance(code, str) or not _TYPE.fullmatch(code):
-        raise Refused("it holds an array of neither numbers nor text")
-    return "O" if code.startswith("O") else code
-
-
-def _is_shape(shape: Any) -> bool:
-    """Sizes of at most eight axes, none of them larger than a file."""
-    return (
-        isinstance(shape, tuple)
-        and len(shape) <= 8
-        and all(isinstance(size, int) and 0 <= size < 2**40 for size in shape)
-    )
-
-
-def _ordered(code: str, state: Any) -> str:
-    """The code with the byte order of a dtype's state (version, order, nothing for plain types ...)."""
-    if state[1] not in ("<", ">", "|", "=") or any(part is not None for part in state[2:5]):
-        raise Refused("it holds an array of a compound type")
-    return code if code == "O" else state[1] + code
-
-
-def _dense(thing: _Thing) -> NDArray[np.float64]:
-    """A compressed sparse matrix written out."""
-    state: dict[str, Any] = {key: _plain(value) for key, value in thing.value.items()}
-    shape = state["_shape" if "_shape" in state else "shape"]
-    parts = [state[name] for name in ("data", "indices", "indptr")]
-    if not _is_shape(shape) or not all(isinstance(part, np.ndarray) and part.ndim == 1 for part in parts):
-        raise Damaged("a sparse matrix without its parts")
-    values, indices, starts = parts
-    along, across = shape if thing.kind == "csr" else shape[::-1]
-    if along * across > MAX_DENSE or len(starts) != along + 1:
-        raise Damaged("a sparse matrix contradicts itself")
-    counts = np.diff(starts)
-    if starts[0] or not starts[-1] == len(values) == len(indices) or (counts < 0).any():
-        raise Damaged("a sparse matrix contradicts itself")
-    if len(indices) and not 0 <= indices.min() <= indices.max() < across:
-        raise Damaged("a sparse matrix points outside itself")
-    out = np.zeros((along, across))
-    np.add.at(out, (np.repeat(np.arange(along), counts), indices), values)
-    return out if thing.kind == "csr" else out.T

@@ -9,7 +9,8 @@ import types
 
 import numpy as np
 import pytest
-from microface.models.head.read.unpickler import Damaged, Refused, unpickle
+from microface.models.head.read.pickled import Damaged, Refused
+from microface.models.head.read.unpickler import unpickle
 from scipy.sparse import csc_array, csc_matrix, csr_matrix
 
 TABLE = np.arange(12.0).reshape(3, 4)
@@ -166,6 +167,9 @@ HUGE = {
     "arrays of nested lists": b"\x80\x02cscipy.sparse.csc\ncsc_matrix\n)\x81}(U\x06_shapeK\x02K\x02\x86U\x04data" + _deep()
                               + b"U\x07indices]U\x06indptr]ub.",
     "a name of nested lists": b"\x80\x04" + _deep() + b"\x93.",
+    "a matrix that holds itself": b"\x80\x02cscipy.sparse.csc\ncsc_matrix\n)\x81q\x00}U\x04datah\x00sb.",
+    "an array that holds itself": b"\x80\x02cchumpy.ch\nCh\n)\x81q\x00}U\x01xh\x00sb.",
+    "a chain of matrices": b"\x80\x02" + 900 * b"cscipy.sparse.csc\ncsc_matrix\n)\x81}U\x06indptr" + b"N" + 900 * b"sb" + b".",
     "endless opcodes": b"\x80\x02" + b"]" * 300_000 + b".",
 }  # fmt: skip
 
