@@ -38,6 +38,7 @@ class Performance:
     detail_basis: Array
     detail: Array
     detail_std: Array
+    detail_kept: float  #: share of the detail's energy the modes hold
     depth_std: Array
     motion_names: tuple[str, ...]
     motion_px: Array  #: (T, U) size of every unit in work px: for events
@@ -58,11 +59,11 @@ def perform(surface: Surface, solved: Solved) -> Performance:
         full[np.ix_(seen, number)] = part[np.ix_(seen, of_head)]
     std, factor = doubted(std, expression), factor / np.sqrt(MODEL_ERROR)
     pose, pose_std, translation, translation_std = _rigid(surface, solved)
-    basis, detail, detail_std = _detail_modes(surface, solved, seen)
+    detail = _detail_modes(surface, solved, seen)
     size = 1 / surface.unit_scale[: len(surface.unit_names)]
     return Performance(
         surface.reference.offset + surface.depth_offset(solved.depth),
-        expression, std, factor, pose, pose_std, translation, translation_std, basis, detail, detail_std,
+        expression, std, factor, pose, pose_std, translation, translation_std, *detail,
         unseen_depth(surface, _strength(surface, solved.units, solved.detail)),
         tuple(EXPORT_JAW[name == "jaw_yaw"] if name.startswith("jaw_") else name for name in surface.unit_names),
         solved.units * size, solved.units_std * size,
@@ -108,8 +109,12 @@ def _rigid(surface: Surface, solved: Solved) -> tuple[Array, Array, Array, Array
     return pose, std, translation, solved.pose_std[:, 3:]
 
 
-def _detail_modes(surface: Surface, solved: Solved, seen: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
-    """At most DETAIL_MODES principal motions of the detail, (D, V, 3) head space, their strengths and deviations (T, D)."""
+def _detail_modes(surface: Surface, solved: Solved, seen: NDArray[np.bool_]) -> tuple[Array, Array, Array, float]:
+    """At most DETAIL_MODES principal motions of the detail, (D, V, 3) head space, their strengths and deviations (T, D).
+
+    Last the share they hold of the visible detail's energy, its sum of squares over frames and vertices; 1 when none of it is
+    large enough to keep.
+    """
     columns = surface.basis[surface.group > 0]
     strength = solved.detail[seen]
     visible = columns[:, surface.seen].reshape(len(columns), -1) * surface.px_per_m
@@ -126,8 +131,9 @@ def _detail_modes(surface: Surface, solved: Solved, seen: NDArray[np.bool_]) -> 
     peak = np.abs(strength @ read).max(0, initial=0)
     large = peak > DETAIL_SMALLEST_PX
     read, write, keep = read[:, large] / peak[large], write[:, large] * peak[large], keep[large]
+    kept = float(value[keep].sum() / value.sum()) if len(keep) else 1.0
     basis = np.tensordot(write.T, columns, 1) @ surface.reference.turn
     detail, std = (np.full((len(seen), len(keep)), np.nan) for _ in range(2))
     detail[seen] = strength @ read
     std[seen] = doubted(np.sqrt(np.maximum(solved.detail_variance @ read**2, 0)), detail[seen])
-    return basis, detail, std
+    return basis, detail, std, kept

@@ -80,6 +80,7 @@ def assemble(
         joint_names=head.joint_names, pose=f32(acted.pose), pose_std=f32(acted.pose_std),
         translation=acted.translation, translation_std=f32(acted.translation_std),
         detail_basis=f32(acted.detail_basis), detail=f32(acted.detail), detail_std=f32(acted.detail_std),
+        detail_kept=acted.detail_kept,
         depth_std=f32(acted.depth_std),
         camera=fit.camera, size=(clip.width, clip.height),
         landmark_frames=tracks.frame[row] - first, landmarks=f32(tracks.landmarks[row][:, :, :2]),

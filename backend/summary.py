@@ -13,6 +13,8 @@ from .types import MEASURED, NO_FACE, Take
 
 COLUMNS = ("kind", "onset_s", "apex_s", "offset_s", "peak_px", "peak_std_px", "confidence", "units")
 
+DETAIL_ENOUGH = 0.9  #: share of the solved detail's energy below which a take says how much its modes hold
+
 REASONS = {
     "noise": "the camera's noise",
     "compression": "the video's compression",
@@ -54,6 +56,14 @@ def visible(take: Take) -> str:
     return f"{usual:.2f} px, because of {REASONS.get(take.noise_reason, 'its picture')} ({regions})"
 
 
+def detail(take: Take) -> str:
+    """Say how many detail modes there are, and what is lost where so few cannot hold the detail that was solved."""
+    count = f"{len(take.detail_basis)} detail modes"
+    if take.detail_kept >= DETAIL_ENOUGH:
+        return count
+    return f"{count}, which hold only {take.detail_kept:.0%} of the energy of the detail that was found"
+
+
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write event rows as a table with a header line, atomically."""
     with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
@@ -82,7 +92,7 @@ def describe(take: Take) -> dict[str, str]:
         "measured": f"{measured} frames, {frames - measured - missing} bridged, {missing} without a result",
         "picture": f"{take.size[0]} x {take.size[1]} px, focal length {take.camera[0, 0]:.0f} px",
         "head": terms(take.head),
-        "keys": f"{len(take.expression_names)} units, {len(take.detail_basis)} detail modes",
+        "keys": f"{len(take.expression_names)} units, {detail(take)}",
         "smallest visible": visible(take),
         "events": counts or "none",
         "schema": str(take.schema_version),

@@ -56,6 +56,7 @@ FIELDS: Schema = {
     "detail_basis": ("f4", ("D", "V", 3)),
     "detail": ("f4", ("T", "D")),
     "detail_std": ("f4", ("T", "D")),
+    "detail_kept": ("f4", ()),
     "depth_std": ("f4", ("T",)),
     "camera": ("f8", (3, 3)),
     "size": ("i8", (2,)),
@@ -86,7 +87,7 @@ UPGRADES: dict[int, Callable[[Arrays], Arrays]] = {}
 
 _JSON = ("head", "source", "settings", "software")
 _NAMES = ("expression_names", "joint_names")
-_SPECIAL = {*_JSON, *_NAMES, "size", "noise_px", "noise_reason", "events", "schema_version"}
+_SPECIAL = {*_JSON, *_NAMES, "size", "detail_kept", "noise_px", "noise_reason", "events", "schema_version"}
 #: Fields that a `Take` and the file hold alike.
 _PLAIN = [field.name for field in fields(Take) if field.name not in _SPECIAL]
 _EVENT_NUMBERS = ("onset_s", "apex_s", "offset_s", "peak_px", "peak_std_px", "confidence")
@@ -189,6 +190,7 @@ def _arrays(take: Take) -> Arrays:
     arrays |= {name: _text(getattr(take, name)) for name in _NAMES}
     arrays["schema_version"] = SCHEMA_VERSION
     arrays["size"] = take.size
+    arrays["detail_kept"] = take.detail_kept
     arrays["noise_regions"] = _text(take.noise_px)
     arrays["noise_px"] = list(take.noise_px.values())
     arrays["noise_reason"] = np.array(take.noise_reason)
@@ -211,8 +213,9 @@ def _take(arrays: Arrays) -> Take:
     values |= {name: tuple(arrays[name].tolist()) for name in _NAMES}
     width, height = arrays["size"].tolist()
     noise = dict(zip(arrays["noise_regions"].tolist(), arrays["noise_px"].tolist(), strict=True))
-    reason = str(arrays["noise_reason"])
-    return Take(size=(width, height), noise_px=noise, noise_reason=reason, events=_events(arrays), **values)
+    reason, kept = str(arrays["noise_reason"]), float(arrays["detail_kept"])
+    events = _events(arrays)
+    return Take(size=(width, height), detail_kept=kept, noise_px=noise, noise_reason=reason, events=events, **values)
 
 
 def _plausible(arrays: Arrays) -> None:
@@ -222,6 +225,8 @@ def _plausible(arrays: Arrays) -> None:
         raise npz.Mismatch("its times do not rise")
     if (arrays["valid"] > CUT).any():
         raise npz.Mismatch(f"'valid' is above {CUT}")
+    if not 0 <= float(arrays["detail_kept"]) <= 1 + 1e-6:
+        raise npz.Mismatch("'detail_kept' is no share")
     for name in ("landmark_frames", "template_frames"):
         if ((arrays[name] < 0) | (arrays[name] >= len(time_s))).any():
             raise npz.Mismatch(f"'{name}' points beyond the clip")

@@ -171,4 +171,5 @@ class Take:
     source: dict[str, Any]  #: path, sha256, fps, first_frame
     settings: dict[str, Any]
     software: dict[str, Any] = field(default_factory=dict)
+    detail_kept: float = 1.0  #: share of the solved detail's energy that detail_basis holds
     schema_version: int = 1

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from microface.backend.assembly import Performance, perform
+from microface.backend.assembly import DETAIL_MODES, Performance, perform
 from microface.backend.solve.clip import Solved
 from microface.models.head.raster import project
 from scipy.spatial.transform import Rotation
@@ -141,3 +141,68 @@ def test_sizes_for_events_are_pixels_of_the_surface(stage) -> None:
     column = surface.basis[number] / surface.unit_scale[number] * solved.units[0, number]
     size = np.linalg.norm(column[surface.seen & surface.skin], axis=1) * surface.px_per_m
     assert abs(acted.motion_px[0, number]) == pytest.approx(np.percentile(size, 99.7), rel=1e-6)
+
+
+def with_detail(stage, decay: np.ndarray) -> Solved:
+    """100 frames whose detail is of as many ranks as `decay` has entries: RMS px at the vertices seen, largest first."""
+    surface, frames = stage.surface, 100
+    count, rank = len(surface.unit_names), len(decay)
+    seen = surface.basis[surface.group > 0][:, surface.seen].reshape(int((surface.group > 0).sum()), -1)
+    shapes = RANDOM.normal(size=(rank, len(seen)))
+    shapes /= np.sqrt(((shapes @ seen) ** 2).mean(1, keepdims=True)) * surface.px_per_m
+    detail = RANDOM.normal(size=(frames, rank)) * decay @ shapes
+    none = np.zeros((frames, count))
+    return Solved(
+        np.tile(np.eye(3), (frames, 1, 1)), np.tile(surface.centre, (frames, 1)), np.ones((frames, 6)), none, none,
+        np.zeros((frames, count, 4)), detail, np.full(detail.shape[1], 0.01), np.zeros(surface.depth_bump.shape[1]),
+        np.zeros(frames, bool),
+    )  # fmt: skip
+
+
+def lost(stage, solved: Solved, acted: Performance) -> tuple[float, float]:
+    """Share of the solved detail's energy at the vertices seen that the modes miss, and that any as many modes would miss."""
+    surface = stage.surface
+    columns = surface.basis[surface.group > 0][:, surface.seen].reshape(solved.detail.shape[1], -1)
+    truth = solved.detail @ columns
+    told = acted.detail @ (acted.detail_basis @ surface.reference.turn.T)[:, surface.seen].reshape(
+        acted.detail.shape[1], -1
+    )
+    energy = np.linalg.svd(truth, compute_uv=False) ** 2
+    return float(((truth - told) ** 2).sum() / energy.sum()), float(
+        energy[acted.detail.shape[1] :].sum() / energy.sum()
+    )
+
+
+def test_detail_of_three_ranks_is_three_modes(stage) -> None:
+    solved = with_detail(stage, np.array([0.5, 0.3, 0.2]))
+    acted = perform(stage.surface, solved)
+    assert len(acted.detail_basis) == 3
+    assert lost(stage, solved, acted)[0] < 1e-6
+    assert acted.detail_kept == pytest.approx(1, abs=1e-6)
+    assert np.abs(acted.detail).max(0) == pytest.approx(1)  # like a unit: 1 is the largest it gets
+
+
+def test_detail_of_forty_ranks_that_fade_is_sixteen_modes_within_a_tenth_of_its_energy(stage) -> None:
+    solved = with_detail(stage, 0.5 * 0.9 ** np.arange(40))
+    acted = perform(stage.surface, solved)
+    missing, least = lost(stage, solved, acted)
+    assert len(acted.detail_basis) == DETAIL_MODES
+    assert missing < 0.1
+    assert missing == pytest.approx(least, rel=1e-3)  # no other sixteen would do better
+    assert acted.detail_kept == pytest.approx(1 - missing, abs=1e-4)
+
+
+def test_what_sixteen_modes_cannot_hold_is_told(stage) -> None:
+    solved = with_detail(stage, np.full(40, 0.3))
+    acted = perform(stage.surface, solved)
+    missing, least = lost(stage, solved, acted)
+    assert len(acted.detail_basis) == DETAIL_MODES
+    assert missing > 0.1
+    assert missing == pytest.approx(least, rel=1e-3)
+    assert acted.detail_kept == pytest.approx(1 - missing, abs=1e-4)
+
+
+def test_detail_too_small_to_see_is_no_mode_and_nothing_is_missed(stage) -> None:
+    acted = perform(stage.surface, with_detail(stage, np.full(3, 1e-4)))
+    assert len(acted.detail_basis) == 0
+    assert acted.detail_kept == 1

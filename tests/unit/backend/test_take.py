@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from microface.backend import take as take_file
 from microface.backend.errors import MicrofaceError
+from microface.backend.summary import describe
 from microface.backend.take import FIELDS, read_take, write_take
 from microface.backend.types import Event, Take
 
@@ -46,6 +47,7 @@ def make_take(frames: int = 7, vertices: int = 11) -> Take:
         detail_basis=f4(2, vertices, 3),
         detail=f4(frames, 2),
         detail_std=f4(frames, 2),
+        detail_kept=0.75,
         depth_std=f4(frames),
         camera=np.array([[900.0, 0, 320], [0, 900, 240], [0, 0, 1]]),
         size=(640, 480),
@@ -153,6 +155,7 @@ HOSTILE = {
     "cut array": lambda m: m.update({"shape.npy": m["shape.npy"][:-4]}),
     "no JSON": lambda m: m.update({"head.npy": npy(np.array("{oops"))}),
     "JSON list": lambda m: m.update({"head.npy": npy(np.array("[1]"))}),
+    "no share": lambda m: m.update({"detail_kept.npy": npy(np.array(np.nan, np.float32))}),
     "time runs back": lambda m: m.update({"time_s.npy": npy(-np.arange(7.0))}),
     "unknown validity": lambda m: m.update({"valid.npy": npy(np.full(7, 9, np.uint8))}),
     "frame beyond the end": lambda m: m.update({"landmark_frames.npy": npy(np.array([0, 7]))}),
@@ -170,6 +173,14 @@ def test_a_hostile_file_is_an_error_in_words(tmp_path: Path, change: Callable[[d
         read_take(path)
     assert caught.value.code == "bad_take"
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("kept", "said"), [(0.75, "hold only 75 %"), (0.899, "hold only 90 %"), (0.95, None)])
+def test_detail_that_the_modes_cannot_hold_is_said(kept: float, said: str | None) -> None:
+    told = describe(replace(make_take(), detail_kept=kept))["keys"]
+    assert told.startswith("3 units, 2 detail modes")
+    assert ("hold" in told) == (said is not None)
+    assert said is None or said in told.replace("%", " %")
 
 
 def test_truncated_and_foreign_files(tmp_path: Path) -> None:
@@ -214,6 +225,7 @@ BOMB = """
 import resource, sys
 sys.path.insert(0, {tests!r})
 import conftest
+from microface.backend.summary import describe
 from microface.backend.take import read_take
 from microface.backend.errors import MicrofaceError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
