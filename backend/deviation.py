@@ -22,7 +22,7 @@ from .types import BRIDGED, FLIP, Floats, Take
 
 Array = NDArray[np.float64]
 
-OWN_SHARE = 0.8  #: of a coefficient that may be wrong
+OWN_SHARE = 0.7  #: of a coefficient that may be wrong
 DEPTH_SHARE = 0.4  #: of the face's motion in the picture that there may be unseen along the line of sight
 SIZE_SHARE = 0.3  #: of an event's size
 

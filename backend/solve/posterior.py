@@ -30,6 +30,7 @@ DETAIL_PX = 0.05
 MODEL_ERROR = 20.0  #: variance the picture's noise is multiplied by: codec, relighting, misfit
 LEARNED_AGAINST = 2.0  #: weight of the smooth temporal covariance against the learned one
 DEPTH_PRIOR_M = 0.008
+STILL_PX = 0.06  #: RMS of both turns that is found in a head that does not turn: expressions and noise
 FEWEST_QUIET = 8  #: quiet modes that say something about the noise
 PARALLAX_MODES = 24  #: temporal modes with the most head motion, which fix the depth
 POSE = slice(0, 6)
@@ -228,7 +229,7 @@ class Posterior:
         motion = (pose[list(MOVING)] ** 2).sum(0)
         chosen = live[np.argsort(-motion[live])[:PARALLAX_MODES]]
         size = self.layout.depths
-        left = np.eye(size) * state.noise / DEPTH_PRIOR_M**2
+        left = np.eye(size) * state.noise / self._depth_prior(state)
         pull = np.zeros(size)
         raw = evidence @ basis.modes[chosen].T
         for k, mode in enumerate(chosen):
@@ -241,6 +242,11 @@ class Posterior:
             own = sum((a[j] * raw[column[j], k] for j in range(4)), np.zeros(size))
             pull += own + square @ state.depth - mixed.T @ solved[:, -1]
         return np.asarray(np.linalg.solve(left, pull))
+
+    def _depth_prior(self, state: State) -> float:
+        """Variance, m^2: only turning beyond what is found in a still head teaches depth, else expressions pass for parallax."""
+        turning = float((self.prior.coarse + state.pose)[:, :2].var(0).sum())
+        return DEPTH_PRIOR_M**2 * max(1 - STILL_PX**2 / max(turning, 1e-9), 1e-4)
 
     def _temporal(self, state: State) -> Array:
         """Temporal covariance (T, T): the smooth one plus what the units of this block did."""
