@@ -10,13 +10,14 @@ from .operators import (
     command_line,
     export_animation,
     export_table,
+    heads,
     import_motion,
     job,
     properties,
     reconstruct,
     show_event,
 )
-from .panels import sidebar
+from .panels import preferences, sidebar
 
 CLASSES = (
     *properties.CLASSES,
@@ -25,7 +26,9 @@ CLASSES = (
     *import_motion.CLASSES,
     *export_animation.CLASSES,
     *export_table.CLASSES,
+    *heads.CLASSES,
     *sidebar.CLASSES,
+    *preferences.CLASSES,
 )
 
 _registered = ExitStack()  # how to undo what was registered, last first

@@ -72,6 +72,12 @@ def _annotations(options: argparse.Namespace, report: Report) -> dict[str, Any]:
     return compare(options)
 
 
+def _heads(options: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from .head_verbs import act
+
+    return act(options, report, STOP)
+
+
 def _doctor(options: argparse.Namespace, report: Report) -> dict[str, Any]:
     from .doctor import examine
 
@@ -91,6 +97,7 @@ VERBS: dict[str, Callable[[argparse.Namespace, Report], dict[str, Any]]] = {
     "export": _export,
     "import": _import,
     "annotations": _annotations,
+    "heads": _heads,
     "doctor": _doctor,
 }
 

@@ -25,7 +25,8 @@ def build_parser(*, blender: bool = False) -> argparse.ArgumentParser:
     _add_import(verbs.add_parser("import", help="Live Link Face CSV or FLAME sequence -> take"), blender)
     _add_annotations(verbs.add_parser("annotations", help="compare a take's events with coded onset, apex and offset"))
     doctor = verbs.add_parser("doctor", help="check that everything Microface needs is here")
-    for verb in (*verbs.choices.values(),):
+    heads = _add_heads(verbs.add_parser("heads", help="list, add or remove heads of others"))
+    for verb in (*(verb for name, verb in verbs.choices.items() if name != "heads"), *heads):
         verb.add_argument("--json", action="store_true", help="print JSON lines")
         # JSON lines, and stdin is the parent's hand: a cancel line or its end stops the job
         verb.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -40,7 +41,7 @@ def _add_reconstruct(verb: argparse.ArgumentParser, blender: bool) -> None:
     verb.add_argument("--preview", type=Path, metavar="F.mp4", help="also write a video of footage and head")
     if blender:
         verb.add_argument("--blend", type=Path, metavar="F.blend", help="also write a Blender scene")
-    verb.add_argument("--head", default="generic", metavar="generic|FILE", help="which head (default: generic)")
+    verb.add_argument("--head", default="generic", metavar="generic|NAME|FILE", help="which head (default: generic)")
     verb.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where the networks run")
     verb.add_argument("--face", type=_face, metavar="N|x,y", help="N-th largest face from 0, or the one at a pixel")
     verb.add_argument("--range", type=_frames, metavar="A:B", help="only frames A to B-1")
@@ -60,7 +61,7 @@ def _add_export(verb: argparse.ArgumentParser, blender: bool) -> None:
         for name, what in (("glb", "glTF"), ("fbx", "FBX"), ("abc", "Alembic"), ("usd", "USD")):
             told = f"the animated head as {what}"
             verb.add_argument(f"--{name}", type=_file_of(name), metavar=f"F.{name}", help=told)
-    verb.add_argument("--head", default="generic", metavar="generic|FILE", help="the head of the take")
+    verb.add_argument("--head", default="generic", metavar="generic|NAME|FILE", help="the head of the take")
 
 
 def _add_import(verb: argparse.ArgumentParser, blender: bool) -> None:
@@ -69,7 +70,7 @@ def _add_import(verb: argparse.ArgumentParser, blender: bool) -> None:
     verb.add_argument("--fps", type=_rate, metavar="N", help="frames a second of the sequence or of the timecode")
     if blender:
         verb.add_argument("--blend", type=Path, metavar="F.blend", help="also write a Blender scene")
-    verb.add_argument("--head", default="generic", metavar="generic|FILE", help="the head it shall move")
+    verb.add_argument("--head", default="generic", metavar="generic|NAME|FILE", help="the head it shall move")
 
 
 def _add_annotations(verb: argparse.ArgumentParser) -> None:
@@ -79,6 +80,20 @@ def _add_annotations(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--first-frame", type=int, default=1, metavar="N", help="number of the footage's first frame")
     verb.add_argument("--clip", default="", metavar="NAME", help="only rows of this file name, or SUBJECT/FILENAME")
     verb.add_argument("--out", type=Path, metavar="TAKE.npz", help="also write the take with them as its events")
+
+
+def _add_heads(verb: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    actions = verb.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="which are here, under which terms, and where others are published")
+    add = actions.add_parser("add", help="keep a head ready: FLAME, GNM Head, ICT-FaceKit")
+    add.add_argument("file", type=Path, metavar="FILE", help="its file or folder")
+    download = actions.add_parser("download", help="the same from an address; goes on where an earlier try stopped")
+    download.add_argument("address", metavar="ADDRESS", help="http or https")
+    download.add_argument("--sha256", default="", metavar="HEX", help="refuse any other file")
+    for action in (add, download):
+        action.add_argument("--name", metavar="NAME", help="what to call it (default: its edition)")
+    actions.add_parser("remove", help="forget an added head").add_argument("name", metavar="NAME")
+    return [*actions.choices.values()]
 
 
 def _file_of(format_: str) -> Callable[[str], Path]:

@@ -28,13 +28,14 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield part
         part.replace(path)
     except OSError as error:
-        raise _explained(error, path) from error
+        raise write_error(error, path) from error
     finally:
         with suppress(OSError):  # the first error is the one to tell
             part.unlink(missing_ok=True)
 
 
-def _explained(error: OSError, path: Path) -> MicrofaceError:
+def write_error(error: OSError, path: Path) -> MicrofaceError:
+    """What the system said when a file was written, and what to do about it."""
     if error.errno in _FULL:
         return MicrofaceError("disk_full", f"No room left to write {path}.", "Free some space or choose another disk.")
     if error.errno in _FORBIDDEN:

@@ -8,9 +8,6 @@ head in the user's cache: the first use of a head takes some seconds, later ones
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +24,8 @@ from ..models.head.transfer import with_named_units
 from ..models.head.units import CARRIED
 from .atomic import whole_file
 from .errors import MicrofaceError
+from .folders import cache_folder
+from .shelf import BUILT_IN, head_file, is_kept
 from .types import Progress
 
 PREPARATION = 2  #: raised, like `CARRIED`, when a cached head would be prepared differently today
@@ -38,14 +37,16 @@ def load_head(name: str, progress: Progress | None = None) -> HeadModel:
     """Read the built-in head (`generic`), or FLAME, GNM Head, ICT-FaceKit or a Microface head from a file or folder.
 
     Args:
-        name: `generic`, or a path.
+        name: `generic`, what an added head is called, or a path.
         progress: called with "head" and a share while the landmarks of a new head are found.
 
     Raises:
         MicrofaceError: as `read_any_head`, or ``no_landmarks``.
     """
-    if name == "generic":
+    if name == BUILT_IN:
         return read_head(asset_path("generic_head.npz"))
+    if is_kept(name):
+        return read_any_head(head_file(name))
     head = read_any_head(Path(name))
     return head if len(head.landmark_index) else prepared(head, progress)
 
@@ -58,11 +59,11 @@ def record(head: HeadModel) -> dict[str, str]:
 
 def prepared(head: HeadModel, progress: Progress | None = None) -> HeadModel:
     """A published head with landmarks and named units, from the cache when it was used before."""
-    path = cache_folder() / f"{head.sha256}-{PREPARATION}.{CARRIED}.npz"
+    path = cache_folder("heads") / f"{head.sha256}-{PREPARATION}.{CARRIED}.npz"
     if path.is_file():
         with suppress(MicrofaceError):  # a damaged copy is made again
             return read_head(path)
-    whole = with_named_units(with_landmarks(head, portrait_tracker(), progress), load_head("generic"))
+    whole = with_named_units(with_landmarks(head, portrait_tracker(), progress), load_head(BUILT_IN))
     with suppress(MicrofaceError), whole_file(path) as part:  # a folder that cannot be written costs only the time
         write_head(part, whole)
     return whole
@@ -105,20 +106,3 @@ def portrait_tracker() -> Landmarks:
         return points if presence > 0.5 else None
 
     return landmarks
-
-
-def cache_folder() -> Path:
-    """Where prepared heads are kept: MICROFACE_CACHE, or the system's folder for what can be made again."""
-    if chosen := os.environ.get("MICROFACE_CACHE"):
-        return Path(chosen) / "heads"
-    try:
-        home = Path.home()
-    except RuntimeError:  # an account without a home
-        home = Path(tempfile.gettempdir())
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return base / "microface" / "heads"

@@ -16,14 +16,16 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from .errors import MicrofaceError
+from .errors import Cancelled, MicrofaceError
 
 Message = dict[str, Any]
 Report = Callable[[Message], None]
+Progress = Callable[[str, float], None]  #: of types.py, without numpy: Blender shows messages before it needs that
 
 BAR = 24  # characters
 
@@ -80,6 +82,23 @@ class ProgressMessages:
         left = elapsed * (1 - value) / value if value > 0.01 and elapsed > 1 else None
         self.stage, self.sent = stage, now
         self.report({"type": "progress", "stage": stage, "value": value, "seconds_left": left})
+
+
+def stoppable(report: Report, stop: threading.Event) -> Progress:
+    """Progress of a job that ends with `Cancelled` soon after `stop` is set."""
+    messages = ProgressMessages(report)
+
+    def progress(stage: str, value: float) -> None:
+        if stop.is_set():
+            raise Cancelled
+        messages(stage, value)
+
+    return progress
+
+
+def part(progress: Progress, start: float, end: float) -> Progress:
+    """Map 0..1 of a part of the job to its share of the whole."""
+    return lambda stage, value: progress(stage, start + (end - start) * value)
 
 
 class JsonLines:

@@ -6,10 +6,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from .errors import Cancelled
 from .heads import load_head
 from .mesh import refuse_large, write_mesh
-from .messages import ProgressMessages, Report
+from .messages import Report, part, stoppable
 from .outputs import check_writable
 from .pipeline import reconstruct
 from .summary import event_rows, event_table, terms, visible
@@ -37,18 +36,18 @@ def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: thre
     settings = settings_of(options)
     preview = 1 - PREVIEW_SHARE if options.preview else 1.0  # where its progress begins
     mesh = preview - MESH_SHARE if options.mesh else preview
-    progress = _progress(report, stop)
+    progress = stoppable(report, stop)
     if options.mesh:
         _refuse_large_mesh(options.source, settings, progress)
-    take = reconstruct(options.source, settings, _part(progress, 0, mesh))
+    take = reconstruct(options.source, settings, part(progress, 0, mesh))
     write_take(options.out, take)
     if options.mesh:
-        write_mesh(options.mesh, take, load_head(settings.head), _part(progress, mesh, preview))
+        write_mesh(options.mesh, take, load_head(settings.head), part(progress, mesh, preview))
     if options.preview:
         from .preview import write_preview  # fonts and the encoder load only for a preview
 
         clip, head = open_clip(options.source), load_head(settings.head)
-        write_preview(options.preview, clip, take, head, progress=_part(progress, preview, 1))
+        write_preview(options.preview, clip, take, head, progress=part(progress, preview, 1))
     written = "\n".join(f"wrote {path}" for path in outputs.values())
     whose = f"\nhead: {terms(take.head)}" if "licence" in take.head else ""
     paths = {name: str(path) for name, path in outputs.items()}
@@ -79,19 +78,3 @@ def _refuse_large_mesh(source: Path, settings: Settings, progress: Progress) -> 
     frames = len(open_clip(source).time_s)
     first, last = settings.range or (0, frames)
     refuse_large(len(range(first, min(last, frames))), len(load_head(settings.head, progress).template))
-
-
-def _progress(report: Report, stop: threading.Event) -> Progress:
-    messages = ProgressMessages(report)
-
-    def progress(stage: str, value: float) -> None:
-        if stop.is_set():
-            raise Cancelled
-        messages(stage, value)
-
-    return progress
-
-
-def _part(progress: Progress, start: float, end: float) -> Progress:
-    """Map 0..1 of a part of the job to its share of the whole."""
-    return lambda stage, value: progress(stage, start + (end - start) * value)

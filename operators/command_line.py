@@ -31,6 +31,8 @@ def main(argv: list[str]) -> int:
     stream = claim_stdout("utf-8" if options.json else sys.stdout.encoding)
     report: Report = JsonLines(stream) if options.json else Terminal(stream, sys.stderr)
     try:
+        if getattr(options, "action", None) == "download":
+            _refuse_offline()
         if getattr(options, "blend", None):
             check_writable(options.blend)
         animations = _paths(options, ANIMATIONS)
@@ -62,6 +64,14 @@ def _run_worker(argv: list[str], outputs: list[Path], report: Report) -> Message
                 time.sleep(0.05)
     finally:
         worker.kill()
+
+
+def _refuse_offline() -> None:
+    """Blender's online access holds for its command line too."""
+    from .heads import offline_reason  # loads Blender, which no other verb needs before its work
+
+    if reason := offline_reason():
+        raise MicrofaceError("offline", "Blender's online access is off.", f"{reason}.")
 
 
 def _paths(options: argparse.Namespace, names: tuple[str, ...]) -> list[Path]:

@@ -42,9 +42,8 @@ class MICROFACE_OT_import_motion(job.Job, bpy.types.Operator):
     def prepare(self, context: bpy.types.Context) -> tuple[list[str], Sequence[Path]]:
         """Write the choice as a command line."""
         source = Path(bpy.path.abspath(self.filepath))
-        take, head = free_path(takes_folder(context), source.stem), properties.settings(context).head
-        argv = ["import", str(source), "--out", str(take)]
-        argv += ["--head", bpy.path.abspath(head)] if head else []
+        take = free_path(takes_folder(context), source.stem)
+        argv = ["import", str(source), "--out", str(take), "--head", properties.head(context)]
         return argv + (["--fps", f"{self.fps:.6g}"] if self.fps else []), [take]
 
     def finish(self, context: bpy.types.Context, result: Message) -> None:

@@ -3,6 +3,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import bpy
@@ -54,8 +55,15 @@ def release(context: bpy.types.Context) -> None:
 def _redraw(context: bpy.types.Context) -> None:
     for window in context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
+            if area.type in ("VIEW_3D", "PREFERENCES"):
                 area.tag_redraw()
+
+
+def _lasting_window(context: bpy.types.Context) -> AbstractContextManager[object]:
+    """The main window in place of the preferences' own, whose closing would end a job."""
+    if context.window.parent:
+        return context.temp_override(window=context.window.parent)
+    return nullcontext()
 
 
 class Job:
@@ -76,8 +84,9 @@ class Job:
             return self.execute(context)
         if not self._start(context):
             return {"CANCELLED"}
-        _timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
-        context.window_manager.modal_handler_add(self)  # type: ignore[arg-type]  # mixed into an Operator
+        with _lasting_window(context):
+            _timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
+            context.window_manager.modal_handler_add(self)  # type: ignore[arg-type]  # mixed into an Operator
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -162,3 +171,32 @@ class Job:
         state = properties.job(context)
         state.error, state.remedy = message["text"], message["remedy"]
         self.report({"ERROR"}, f"{state.error} {state.remedy}")
+
+
+class Asked(Job):
+    """A job that asks first. A dialog ends in `execute`, which is to keep Blender live like the button does."""
+
+    asking = False
+
+    def told(self) -> dict[str, str]:
+        """Give the properties that the dialog asks for; all are empty before it."""
+        raise NotImplementedError
+
+    def ask(self, context: bpy.types.Context) -> set[str]:
+        """Open the dialog."""
+        raise NotImplementedError
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Ask, or start when all is told."""
+        if bpy.app.background or any(self.told().values()):
+            return super().invoke(context, event)
+        self.asking = True
+        return self.ask(context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Start the job as the button does when a dialog calls, and wait for it when a script does."""
+        if not self.asking:
+            return super().execute(context)
+        operator = getattr(bpy.ops.microface, type(self).bl_idname.partition(".")[2])
+        operator("INVOKE_DEFAULT", **self.told())  # a dialog's own operator cannot become modal again
+        return {"FINISHED"}

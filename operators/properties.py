@@ -14,6 +14,8 @@ from bpy.props import (
     StringProperty,
 )
 
+from ..backend.shelf import BUILT_IN, kept
+
 ADDON = __package__.rpartition(".")[0]
 
 
@@ -21,6 +23,11 @@ def _forget_error(_settings: bpy.types.PropertyGroup, context: bpy.types.Context
     """The panel's error is about the video that was chosen before."""
     state = job(context)
     state.error = state.remedy = ""
+
+
+def _heads(_owner: object, _context: bpy.types.Context, _typed: str) -> list[str]:
+    """What a head may be called."""
+    return [BUILT_IN, *(one.name for one in kept())]
 
 
 class MICROFACE_PG_settings(bpy.types.PropertyGroup):
@@ -35,8 +42,10 @@ class MICROFACE_PG_settings(bpy.types.PropertyGroup):
     )
     head: StringProperty(
         name="Head",
-        description="File of the head model; empty for the built-in generic head",
+        description="Name of an added head, or a head's file; empty for the one of the preferences",
         subtype="FILE_PATH",
+        search=_heads,
+        search_options={"SUGGESTION"},
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     live_correctives: BoolProperty(
@@ -94,11 +103,14 @@ class MICROFACE_PG_job(bpy.types.PropertyGroup):
     events: CollectionProperty(type=MICROFACE_PG_event)
 
 
-class MICROFACE_preferences(bpy.types.AddonPreferences):
-    """What holds for all files."""
+class Preferences:
+    """What holds for all files; panels/preferences.py makes Blender's class of it."""
 
-    bl_idname = ADDON
-
+    head: StringProperty(
+        name="Head",
+        description="Which head to use where a file names none; empty for the built-in generic head",
+        search=_heads,
+    )
     device: EnumProperty(
         name="Networks Run On",
         items=(
@@ -113,13 +125,8 @@ class MICROFACE_preferences(bpy.types.AddonPreferences):
         subtype="DIR_PATH",
     )
 
-    def draw(self, _context: bpy.types.Context) -> None:
-        """Draw the two choices."""
-        self.layout.prop(self, "device")
-        self.layout.prop(self, "takes")
 
-
-CLASSES = (MICROFACE_PG_settings, MICROFACE_PG_event, MICROFACE_PG_job, MICROFACE_preferences)
+CLASSES = (MICROFACE_PG_settings, MICROFACE_PG_event, MICROFACE_PG_job)
 
 
 def settings(context: bpy.types.Context) -> MICROFACE_PG_settings:
@@ -132,10 +139,16 @@ def job(context: bpy.types.Context) -> MICROFACE_PG_job:
     return cast(MICROFACE_PG_job, context.window_manager.microface)
 
 
-def preferences(context: bpy.types.Context) -> MICROFACE_preferences | None:
+def preferences(context: bpy.types.Context) -> Preferences | None:
     """Give the preferences; None when the package runs without being an enabled add-on, as in tests."""
     addon = context.preferences.addons.get(ADDON)
-    return cast(MICROFACE_preferences, addon.preferences) if addon else None
+    return cast(Preferences, addon.preferences) if addon else None
+
+
+def head(context: bpy.types.Context) -> str:
+    """Give the head to use, as the option `--head` wants it: the scene's, else that of the preferences."""
+    chosen, general = settings(context).head, preferences(context)
+    return bpy.path.abspath(chosen) if chosen else (general and general.head) or BUILT_IN
 
 
 def attach() -> None:

@@ -37,7 +37,8 @@ class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
         take = free_path(takes_folder(context), source.stem)
         preferences = properties.preferences(context)
         device = preferences.device if preferences else "auto"
-        return ["reconstruct", str(source), "--out", str(take), "--device", device, *options(choice)], [take]
+        argv = ["reconstruct", str(source), "--out", str(take), "--device", device]
+        return [*argv, "--head", properties.head(context), *options(choice)], [take]
 
     def finish(self, context: bpy.types.Context, result: Message) -> None:
         """Build the scene and list what was found."""
@@ -85,8 +86,6 @@ CLASSES = (MICROFACE_OT_reconstruct, MICROFACE_OT_cancel)
 def options(choice: properties.MICROFACE_PG_settings) -> list[str]:
     """Write the optional settings as command-line options."""
     argv: list[str] = []
-    if choice.head:
-        argv += ["--head", bpy.path.abspath(choice.head)]
     if choice.face:
         argv += ["--face", choice.face]
     if choice.use_range:

@@ -34,14 +34,12 @@ class MICROFACE_PT_reconstruct(_Tab, bpy.types.Panel):
         row.enabled = not state.running
         row.prop(properties.settings(context), "source", text="", placeholder="Video of a face")
         if state.running:
-            row = layout.row(align=True)
-            row.progress(factor=state.fraction, text=f"{state.stage}  {state.time_left}", type="BAR")
-            row.operator(MICROFACE_OT_cancel.bl_idname, text="", icon="X")
+            draw_progress(layout, state)
         else:
             row = layout.row()
             row.scale_y = 1.5
             row.operator(MICROFACE_OT_reconstruct.bl_idname, icon="USER")
-        _draw_error(layout, state)
+        draw_error(layout, state)
 
 
 class MICROFACE_PT_options(_Tab, bpy.types.Panel):
@@ -58,8 +56,9 @@ class MICROFACE_PT_options(_Tab, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.enabled = not properties.job(context).running
-        layout.prop(choice, "head", placeholder="Generic")
-        if choice.head:
+        general = properties.preferences(context)
+        layout.prop(choice, "head", placeholder=(general and general.head) or "Generic")
+        if properties.head(context) != "generic":
             layout.prop(choice, "live_correctives")
         layout.prop(choice, "face", placeholder="Largest")
         _optional(layout, choice, "use_range", ["range_start", "range_end"])
@@ -121,12 +120,19 @@ def _optional(
             column.prop(choice, value)
 
 
-def _draw_error(layout: bpy.types.UILayout, state: properties.MICROFACE_PG_job) -> None:
-    """Draw the last error in lines that fit the sidebar: labels do not wrap."""
+def draw_progress(layout: bpy.types.UILayout, state: properties.MICROFACE_PG_job) -> None:
+    """Draw how far the job is, and the cross that cancels it."""
+    row = layout.row(align=True)
+    row.progress(factor=state.fraction, text=f"{state.stage}  {state.time_left}", type="BAR")
+    row.operator(MICROFACE_OT_cancel.bl_idname, text="", icon="X")
+
+
+def draw_error(layout: bpy.types.UILayout, state: properties.MICROFACE_PG_job, width: int = LINE) -> None:
+    """Draw the last error in lines of `width` characters, to fit the sidebar: labels do not wrap."""
     if not state.error:
         return
     column = layout.box().column(align=True)
-    lines = textwrap.wrap(state.error, LINE)
+    lines = textwrap.wrap(state.error, width)
     column.label(text=lines[0], icon="ERROR")
-    for line in lines[1:] + textwrap.wrap(state.remedy, LINE):
+    for line in lines[1:] + textwrap.wrap(state.remedy, width):
         column.label(text=line, icon="BLANK1")

@@ -22,8 +22,9 @@ _bootstrap.install_package()
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Prepared heads of tests stay out of the user's cache, in this process and in those it starts."""
+    """Heads of tests stay out of the user's folders, in this process and in those it starts."""
     os.environ["MICROFACE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["MICROFACE_DATA"] = str(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="session")

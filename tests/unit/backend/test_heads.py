@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from microface.backend.errors import Cancelled, MicrofaceError
-from microface.backend.heads import cache_folder, load_head, portrait_tracker, prepared, record, with_landmarks
+from microface.backend.folders import cache_folder
+from microface.backend.heads import load_head, portrait_tracker, prepared, record, with_landmarks
 from microface.backend.summary import terms
 from microface.models.head.embedding import TURNS, embed
 from microface.models.head.model import HeadModel, fingerprint
@@ -68,7 +69,7 @@ def test_landmarks_of_a_new_head_and_its_cache(
     assert np.median(errors[JAW:]) < 2.5 and np.nanmedian(errors) < 2.5
     assert len(head.landmark_index) > 430
     assert told == sorted(told) and told[0] == 0 and 0.9 < told[-1] < 1
-    (kept,) = cache_folder().iterdir()
+    (kept,) = cache_folder("heads").iterdir()
 
     def never(stage: str, share: float) -> None:
         raise AssertionError("tracked again")
