@@ -46,9 +46,16 @@ def load_head(name: str, progress: Progress | None = None) -> HeadModel:
     if name == BUILT_IN:
         return read_head(asset_path("generic_head.npz"))
     if is_kept(name):
-        return read_any_head(head_file(name))
+        return _read_kept(name)
     head = read_any_head(Path(name))
     return head if len(head.landmark_index) else prepared(head, progress)
+
+
+def _read_kept(name: str) -> HeadModel:
+    try:
+        return read_head(head_file(name))
+    except MicrofaceError as error:
+        raise MicrofaceError(error.code, error.text, f"Remove it, and add it again: heads remove {name}.") from error
 
 
 def record(head: HeadModel) -> dict[str, str]:

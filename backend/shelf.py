@@ -2,7 +2,7 @@
 """The heads a user has added: kept ready for use under a name, listed with their terms, removed again.
 
 Each is a head file with landmarks and named units, NAME.npz, and beside it NAME.json, which says what it is to those who
-only list. Adding copies: the file it was read from may go.
+only list; without the former the latter counts for nothing. Adding copies: the file it was read from may go.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .folders import data_folder
 from .messages import Progress
 
 BUILT_IN = "generic"
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ def add(source: Path, name: str | None, progress: Progress) -> Kept:
         text = f"Another head is called '{chosen}'."
         raise MicrofaceError("name_taken", text, f"Choose another name, or remove it: heads remove {chosen}.")
     one = Kept(chosen, head.name, head.licence, head.citation, head.sha256)
-    with whole_file(head_file(chosen)) as part:
-        write_head(part, head)
     with whole_file(folder() / f"{chosen}.json") as part:
         part.write_text(json.dumps(asdict(one), indent=1), encoding="utf-8")
+    with whole_file(head_file(chosen)) as part:
+        write_head(part, head)
     return one
 
 
@@ -103,24 +103,19 @@ def remove(name: str) -> None:
     if not is_kept(name):
         named = ", ".join(one.name for one in kept()) or "none"
         raise MicrofaceError("no_head", f"No head called '{name}' was added.", f"Added heads: {named}.")
-    (folder() / f"{name}.json").unlink(missing_ok=True)
     head_file(name).unlink()
-
-
-def size(name: str) -> int:
-    """Bytes it takes."""
-    return head_file(name).stat().st_size
+    (folder() / f"{name}.json").unlink(missing_ok=True)
 
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or name == BUILT_IN:
-        remedy = "Use small letters, digits, dots and dashes, as in 'flame-female'; 'generic' is the built-in head."
+        remedy = "Use small letters, digits and dashes, as in 'flame-female'; 'generic' is the built-in head."
         raise MicrofaceError("bad_name", f"'{name}' cannot be the name of a head.", remedy)
 
 
 def _free_name(title: str) -> str:
     """FLAME 2023 Open -> flame-2023-open, then flame-2023-open-2, ..."""
-    stem = re.sub(r"[^a-z0-9.]+", "-", title.lower()).strip("-.")[:50] or "head"
+    stem = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:50] or "head"
     stem = f"{stem}-copy" if stem == BUILT_IN else stem
     names = (stem if count == 1 else f"{stem}-{count}" for count in range(1, 10_000))
     return next(name for name in names if not is_kept(name))

@@ -16,6 +16,13 @@ from . import job, properties
 __all__ = ["CLASSES", "EDITIONS", "kept"]  # the lists are for the preferences, which only draw
 
 
+NAME = StringProperty(
+    name="Name",
+    description="What to call it, in small letters, digits and dashes; empty for its edition",
+    options={"SKIP_SAVE"},
+)
+
+
 def offline_reason() -> str:
     """Why nothing may be downloaded; empty where the user has allowed it."""
     if bpy.app.online_access:
@@ -27,12 +34,6 @@ def offline_reason() -> str:
 
 class _Heads:
     """One job at a time."""
-
-    name: StringProperty(
-        name="Name",
-        description="What to call it, in small letters, digits and dashes; empty for its edition",
-        options={"SKIP_SAVE"},
-    )
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
@@ -56,9 +57,10 @@ class MICROFACE_OT_add_head(_Heads, job.Asked, bpy.types.Operator):
     bl_label = "Add Head"
 
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    name: NAME
     filter_glob: StringProperty(default="*.pkl;*.npz", options={"HIDDEN"})
 
-    def told(self) -> dict[str, str]:
+    def told(self) -> dict[str, object]:
         """The file and its name."""
         return {"filepath": self.filepath, "name": self.name}
 
@@ -82,6 +84,7 @@ class MICROFACE_OT_download_head(_Heads, job.Asked, bpy.types.Operator):
     sha256: StringProperty(
         name="SHA-256", description="As the publisher names it; empty to go without", options={"SKIP_SAVE"}
     )
+    name: NAME
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -91,7 +94,7 @@ class MICROFACE_OT_download_head(_Heads, job.Asked, bpy.types.Operator):
         cls.poll_message_set(offline_reason())
         return not offline_reason()
 
-    def told(self) -> dict[str, str]:
+    def told(self) -> dict[str, object]:
         """What the dialog asks for."""
         return {"address": self.address, "sha256": self.sha256, "name": self.name}
 

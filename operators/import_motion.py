@@ -12,20 +12,21 @@ from . import job, properties
 from .reconstruct import free_path, look_through_camera, show_result, takes_folder
 
 
-class MICROFACE_OT_import_motion(job.Job, bpy.types.Operator):
+class MICROFACE_OT_import_motion(job.Asked, bpy.types.Operator):
     """Read a Live Link Face recording (.csv) or a FLAME sequence (.npz) and animate the chosen head with it"""
 
     bl_idname = "microface.import_motion"
     bl_label = "Import Motion"
     bl_options = {"UNDO"}
 
-    filepath: StringProperty(subtype="FILE_PATH")
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: StringProperty(default="*.csv;*.npz", options={"HIDDEN"})
     fps: FloatProperty(
         name="Frame Rate",
         description="Of a file that does not say it, or of the timecode; 0: as the file says",
         min=0,
         max=32767,
+        options={"SKIP_SAVE"},
     )
 
     @classmethod
@@ -34,7 +35,11 @@ class MICROFACE_OT_import_motion(job.Job, bpy.types.Operator):
         cls.poll_message_set("A job is running: wait for it, or cancel it")
         return not job.running()
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+    def told(self) -> dict[str, object]:
+        """The file and its rate."""
+        return {"filepath": self.filepath, "fps": self.fps}
+
+    def ask(self, context: bpy.types.Context) -> set[str]:
         """Ask which file."""
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}

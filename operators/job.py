@@ -178,8 +178,8 @@ class Asked(Job):
 
     asking = False
 
-    def told(self) -> dict[str, str]:
-        """Give the properties that the dialog asks for; all are empty before it."""
+    def told(self) -> dict[str, object]:
+        """Give the properties that the dialog asks for; all are empty before it, so they must be SKIP_SAVE."""
         raise NotImplementedError
 
     def ask(self, context: bpy.types.Context) -> set[str]:
