@@ -105,6 +105,9 @@ def _transfer(address: str, path: Path, progress: Progress) -> None:
             _receive(answer, path, have, progress)
     if whole is False:
         forget(path)
+        if not have:
+            text = f"{address} was not given: the server sent another part than it was asked for."
+            raise MicrofaceError("refused", text, "Download the file with the browser, and add it.")
         _transfer(address, path, progress)
 
 
@@ -132,7 +135,7 @@ def _open(address: str, request: urllib.request.Request) -> Any:
 
 def _continues(answer: HTTPResponse, have: int) -> bool:
     """Whether what comes follows on what is there."""
-    return bool(have) and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+    return answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
 
 
 def _receive(answer: HTTPResponse, path: Path, have: int, progress: Progress) -> None:

@@ -26,6 +26,7 @@ class Site(ThreadingHTTPServer):
     break_after: int | None = None  # bytes of a body, then the connection closes
     ranges = True
     status = 200
+    stray = 0  # first byte sent, whatever was asked for
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
@@ -50,6 +51,7 @@ class Answer(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
+        start = site.stray or start
         body = site.content[start:]
         self.send_response(206 if start else site.status)
         if start:
@@ -175,6 +177,22 @@ def test_a_refusal_is_one_line(site: Site, status: int) -> None:
     assert caught.value.code == "refused"
     assert ("login" in caught.value.remedy) == (status == 401)
     assert not place(site.address()).exists()
+
+
+def test_a_part_that_was_not_asked_for_is_no_file(site: Site) -> None:
+    site.stray = 5000
+    with pytest.raises(MicrofaceError, match="another part") as caught:
+        get(site)
+    assert caught.value.code == "refused"
+    assert not place(site.address()).exists()
+    site.stray, site.break_after = 0, 300_000
+    with pytest.raises(MicrofaceError, match="stopped"):
+        get(site)
+    site.stray, site.break_after = 5000, None
+    with pytest.raises(MicrofaceError, match="another part"):
+        get(site)
+    site.stray = 0
+    assert get(site).read_bytes() == CONTENT
 
 
 def test_no_server_is_one_line(site: Site) -> None:
