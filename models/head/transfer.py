@@ -3,7 +3,8 @@
 
 Both heads are laid on each other by a similarity and then by a thin-plate spline between their landmarks, with open
 jaws, so that a lip meets its own lip. Every vertex of the other head's skin then takes the motion of the place of this
-head that lies on it, turned and scaled by the similarity. What is farther away than a lip is thick stays still.
+head that lies on it, turned and scaled by the similarity. What is farther away than a lip is thick stays still. The
+motion is then made to suit the head (`settle.py`), and its eyes turn in the units that turn eyes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 
 from .model import JOINT_NAMES, HeadModel, named
+from .settle import settled
 from .surface_points import closest_points
 from .units import UNIT_NAMES
 
@@ -23,10 +25,12 @@ Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
 
 JAW = JOINT_NAMES.index("jaw")
+EYES = (JOINT_NAMES.index("eye_left"), JOINT_NAMES.index("eye_right"))
 IRISES = 468  # the first landmark that is not on the skin
 OPEN = 0.25  # rad: lips 1 cm apart
 STIFFNESS = 1e-6  # of the spline, m: landmarks of different people need not meet exactly
 NEAR, FAR = 0.01, 0.02  # m: full motion up to the one, none beyond the other
+CLOSE, SOME = 0.005, 0.02  # m within which a place is trusted, and the least trust in one
 LEAST = 20  # common landmarks
 
 
@@ -43,7 +47,9 @@ def with_named_units(head: HeadModel, source: HeadModel) -> HeadModel:
     if set(UNIT_NAMES) & set(head.expression_names):
         return head
     laid = _laid_on(head, source)
-    units = laid.carried(source.expression) @ laid.turn.T
+    carried = laid.carried(source.expression) @ laid.turn.T
+    units = settled(head, _skin_faces(head), source.expression_names, carried, laid.trust)
+    units += _turned_eyes(head, source, laid.turn)
     still = np.zeros((len(units), *head.joint_template.shape))
     moved = np.concatenate([head.joint_expression, still]) if len(head.joint_expression) else head.joint_expression
     whole = replace(
@@ -65,6 +71,7 @@ class Laid:
     rows: NDArray[np.int64]  #: (N,) its vertices of skin
     corner: NDArray[np.int32]  #: (N, 3) vertices of the other
     weight: Array  #: (N, 3) barycentric, fading to 0 where the other is too far away
+    trust: Array  #: (V,) how well it lies there, 0 to 1
 
     def carried(self, values: Floats) -> Array:
         """Values (E, V', C) of the other's vertices on the head's, (E, V, C); 0 off the skin."""
@@ -82,6 +89,22 @@ def _with_jaw(head: HeadModel, source: HeadModel, laid: Laid) -> HeadModel:
     joints = head.joint_template.copy()
     joints[JAW] = (source.joint_template[JAW] - laid.centre[0]) @ laid.turn.T + laid.centre[1]
     return replace(head, weights=weights, joint_template=joints)
+
+
+def _turned_eyes(head: HeadModel, source: HeadModel, turn: Array) -> Array:
+    """Motion (E, V, 3) of the eyeballs: the linear map that a unit is on the source's eye, on the head's."""
+    out = np.zeros((len(source.expression), *head.template.shape))
+    for joint in EYES:
+        theirs, mine = (np.flatnonzero(each.weights[:, joint] > 0.5) for each in (source, head))
+        if not len(theirs) or not len(mine):
+            continue
+        start, to = (
+            np.column_stack([(each.template[rows] - each.joint_template[joint]) @ back, np.ones(len(rows))])
+            for each, rows, back in ((source, theirs, np.eye(3)), (head, mine, np.linalg.inv(turn).T))
+        )
+        linear = np.linalg.pinv(start) @ source.expression[:, theirs]
+        out[:, mine] = to @ linear @ turn.T
+    return out
 
 
 def _laid_on(head: HeadModel, source: HeadModel) -> Laid:
@@ -104,7 +127,9 @@ def _laid_on(head: HeadModel, source: HeadModel) -> Laid:
     triangle, weight = closest_points(here[rows], over[theirs])
     gap = np.linalg.norm(np.einsum("nk,nkc->nc", weight, over[theirs[triangle]]) - here[rows], axis=1)
     follow = np.clip((FAR - gap) / (FAR - NEAR), 0, 1)
-    return Laid(turn, centre, len(here), rows, theirs[triangle], weight * follow[:, None])
+    trust = np.ones(len(here))
+    trust[rows] = np.maximum(np.exp(-((gap / CLOSE) ** 2)), SOME)
+    return Laid(turn, centre, len(here), rows, theirs[triangle], weight * follow[:, None], trust)
 
 
 def _opened(head: HeadModel, angle: float) -> Array:

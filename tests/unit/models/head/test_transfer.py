@@ -19,6 +19,9 @@ PLACES = (
 )  # fmt: skip
 
 
+BENT, WAVE = 3e-3, 20.0  # m, per m
+
+
 @pytest.fixture(scope="module")
 def picked(shared):
     path = shared / "data" / "flame" / "flame2023_open_partial.npz"
@@ -41,6 +44,12 @@ def flame(picked, flame_arrays, tmp_path_factory):
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def found(flame, generic):
+    """(52, V, 3) m the generic head's units on FLAME."""
+    return transferred(flame, generic)
+
+
 def transferred(head, source):
     """The source's units on a head, (E, V, 3)."""
     return with_named_units(head, source).expression[len(head.expression) :]
@@ -54,13 +63,59 @@ def test_a_turned_and_larger_copy_gets_turned_and_larger_units(generic):
     )  # fmt: skip
     copy = replace(copy, weights=np.eye(5)[np.ones(len(copy.template), int)])  # a jaw would open about other axes
     source = replace(generic, weights=copy.weights)
-    found = transferred(copy, source)
-    skin = np.unique(generic.faces[np.array(generic.part_names)[generic.face_part] == "skin"])
-    np.testing.assert_allclose(found[:, skin], (generic.expression @ turn.T)[:, skin], atol=2e-6)
+    skin = np.unique(skin_faces(generic))
+    error = errors(transferred(copy, source)[:, skin], (generic.expression @ turn.T)[:, skin])
+    unlike = {name for name, share in zip(UNIT_NAMES, error, strict=True) if share > 0.05}
+    assert unlike == {"eyeBlinkLeft", "eyeBlinkRight"}  # these end where the lids meet
+    assert np.median(error) < 0.01
 
 
-def test_flame_moves_at_its_own_landmarks_as_the_generic_head(flame, generic, picked):
-    found, mine = transferred(flame, generic), {int(k): n for n, k in enumerate(generic.landmark_index)}
+@pytest.mark.long
+def test_a_bent_and_remeshed_copy_gets_its_own_units(generic):
+    """Every quad of the skin becomes four triangles round its centre, and the head is bent by 3 mm."""
+    skin = (np.array(generic.part_names)[generic.part] == "skin") & (generic.polygons[:, 3] >= 0)
+    quads = generic.polygons[skin]
+    middle = len(generic.template) + np.arange(len(quads))
+    fans = np.concatenate([np.stack([quads[:, k - 1], quads[:, k], middle], 1) for k in range(4)])
+
+    def finer(values):
+        return np.concatenate([values, values[..., quads, :].mean(-2)], -2)
+
+    flat = finer(generic.template)
+    around = flat[:, [1, 2, 0]]
+    true = finer(generic.expression)
+    true = true + BENT * WAVE * np.cos(WAVE * around) * true[..., [1, 2, 0]]
+    place, corner = np.unique(fans.ravel(), return_index=True)
+    nearest = generic.faces[generic.landmark_triangle, generic.landmark_weight.argmax(1)]
+    kept = np.isin(nearest, place)
+    corner = corner[np.searchsorted(place, nearest[kept])]
+    source = replace(
+        generic, landmark_index=generic.landmark_index[kept], landmark_triangle=generic.landmark_triangle[kept],
+        landmark_weight=np.eye(3)[generic.landmark_weight[kept].argmax(1)],
+    )  # fmt: skip
+    copy = replace(
+        source, template=flat + BENT * np.sin(WAVE * around), faces=fans.astype(np.int32), part=np.zeros(len(fans), int),
+        polygons=np.c_[fans, np.full(len(fans), -1)].astype(np.int32), weights=finer(generic.weights),
+        expression=true[:0], expression_names=(), landmark_triangle=(corner // 3).astype(np.int32),
+        landmark_weight=np.eye(3)[corner % 3],
+    )  # fmt: skip
+    error = errors(transferred(copy, source)[:, place], true[:, place])
+    blink = np.char.startswith(UNIT_NAMES, "eyeBlink")  # these end where the lids meet
+    assert error[~blink].max() < 0.06
+
+
+def skin_faces(head):
+    return head.faces[np.array(head.part_names)[head.face_part] == "skin"]
+
+
+def errors(found, true):
+    """Share (E,) of each motion (E, V, 3) that is wrong."""
+    size = np.linalg.norm(true, axis=(1, 2))
+    return np.linalg.norm(found - true, axis=(1, 2)) / np.where(size > 1e-9, size, np.inf)
+
+
+def test_flame_moves_at_its_own_landmarks_as_the_generic_head(found, flame, generic, picked):
+    mine = {int(k): n for n, k in enumerate(generic.landmark_index)}
     order = [mine[k] for k in PLACES]
     wide = (
         np.ptp(flame.template[picked[17:]], axis=0)[0]
@@ -74,17 +129,15 @@ def test_flame_moves_at_its_own_landmarks_as_the_generic_head(flame, generic, pi
         assert (here * there).sum() / np.linalg.norm(here) / np.linalg.norm(there) > 0.9
 
 
-def test_a_lip_takes_its_own_lips_motion(flame, generic, picked):
+def test_a_lip_takes_its_own_lips_motion(found, flame, generic, picked):
     """The inner lips touch at rest: 61 to 63 are of the upper one, 65 to 67 of the lower one."""
-    found = transferred(flame, generic)
     for name, own, other in (("mouthUpperUpLeft", 63, 65), ("mouthLowerDownRight", 67, 61)):
         unit = found[generic.expression_names.index(name)]
         moved, still = (np.linalg.norm(unit[picked[k]]) for k in (own, other))
         assert moved > 1e-3 and moved > 4 * still
 
 
-def test_units_are_as_symmetric_as_flame(flame, generic):
-    found = transferred(flame, generic)
+def test_units_are_as_symmetric_as_flame(found, flame, generic):
     for name in ("mouthSmileLeft", "eyeBlinkLeft", "browDownLeft"):
         left, right = (found[generic.expression_names.index(n)] for n in (name, mirrored(name)))
         sizes = [np.linalg.norm(unit, axis=1).max() for unit in (left, right)]
@@ -95,12 +148,36 @@ def test_units_are_as_symmetric_as_flame(flame, generic):
         assert centre[0] > 0.01 and centre[0] == pytest.approx(-centre[1], abs=4e-3)
 
 
-def test_eyes_and_the_back_of_the_head_stay_still(flame, generic):
-    found = transferred(flame, generic)
+def test_a_closed_mouth_on_an_open_jaw_is_as_closed_as_at_rest(found, flame, picked):
+    unit = dict(zip(UNIT_NAMES, found, strict=True))
+    for strength in (0.5, 1.0):
+        jaw, close = strength * unit["jawOpen"], strength * unit["mouthClose"]
+        rest, opened, closed = (
+            (place[picked[61:64]] - place[picked[[67, 66, 65]]])[:, 1]
+            for place in (flame.template, flame.template + jaw, flame.template + jaw + close)
+        )
+        assert (opened > strength * 0.02).all()
+        np.testing.assert_allclose(closed, rest, atol=0.5e-3)
+
+
+def test_the_eyes_turn_in_the_units_that_turn_eyes(found, flame, generic):
+    """By the same angle as on the generic head, as far as a straight motion is a turn."""
+    for joint in (3, 4):
+        for name in ("eyeLookInLeft", "eyeLookInRight", "eyeLookUpLeft", "eyeLookDownRight"):
+            turns = []
+            for head, units in ((flame, found), (generic, generic.expression)):
+                rows = head.weights[:, joint] > 0.5
+                local, moved = head.template[rows] - head.joint_template[joint], units[UNIT_NAMES.index(name)][rows]
+                linear = np.linalg.lstsq(np.c_[local, np.ones(len(local))], moved, rcond=None)[0][:3]
+                turns.append((linear - linear.T)[[1, 2, 0], [2, 0, 1]] / 2)
+            np.testing.assert_allclose(turns[0], turns[1], atol=0.02)
+
+
+def test_eyes_and_the_back_of_the_head_stay_still(found, flame, generic):
     solved = [k for k, name in enumerate(generic.expression_names) if not name.startswith(("jaw", "eyeLook", "tongue"))]
     size = np.linalg.norm(found[solved], axis=-1).max(0)
     eye = flame.weights[:, 3:].sum(1) > 0.5
-    assert not found[:, eye].any()
+    assert not found[solved][:, eye].any()
     assert size[flame.template[:, 2] < -0.08].max() < 1e-4
 
 
