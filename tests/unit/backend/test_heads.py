@@ -99,9 +99,9 @@ def _unit(head: HeadModel, name: str) -> np.ndarray:
 @pytest.mark.long
 def test_shut_lids_meet_and_hide_the_eye(whole: HeadModel, shared: Path) -> None:
     picked = np.load(shared / "data" / "flame" / "flame2023_open_partial.npz")["landmarks68_vertex"]
-    eye = np.isin(whole.faces, np.flatnonzero(whole.weights[:, 3:].sum(1) > 0.5)).all(1)
     camera = np.array([[3000.0, 0, 200], [0, 3000, 200], [0, 0, 1]])
     for side, joint, upper, lower in (("Left", 3, [43, 44], [47, 46]), ("Right", 4, [37, 38], [41, 40])):
+        eye = np.isin(whole.faces, np.flatnonzero(whole.weights[:, joint] > 0.5)).all(1)
         shut = _unit(whole, f"eyeBlink{side}")
         place = whole.template + shut
         gap = (place[picked[upper]] - place[picked[lower]])[:, 1]
