@@ -13,13 +13,13 @@ from .deviation import doubted, unseen_depth
 from .solve.clip import Solved
 from .solve.posterior import MODEL_ERROR
 from .solve.surface import JAW_LIMIT, Surface
-from .types import FLIP, Floats
+from .types import DETAIL_ENOUGH, FLIP, Floats
 
 Array = NDArray[np.float64]
 
 DETAIL_MODES = 16
 DETAIL_KEPT = 0.995  #: share of the detail's energy the modes must hold, if 16 can
-DETAIL_SMALLEST_PX = 0.02  #: a mode that never moves anything by this much is left out
+DETAIL_SMALLEST_PX = 0.02  #: a mode that never moves anything by this much is left out, if the others hold enough
 EXPORT_JAW = ("jawOpen", "jawSide")  #: names of the jaw's turns among the units of an event
 
 
@@ -130,6 +130,7 @@ def _detail_modes(surface: Surface, solved: Solved, seen: NDArray[np.bool_]) -> 
     read, write = root @ vector[:, keep], np.linalg.solve(root.T, vector[:, keep])
     peak = np.abs(strength @ read).max(0, initial=0)
     large = peak > DETAIL_SMALLEST_PX
+    large |= large.any() & (energy[: len(keep)] - value[keep] / max(float(value.sum()), 1e-30) < DETAIL_ENOUGH)
     read, write, keep = read[:, large] / peak[large], write[:, large] * peak[large], keep[large]
     kept = float(value[keep].sum() / value.sum()) if len(keep) else 1.0
     basis = np.tensordot(write.T, columns, 1) @ surface.reference.turn

@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 
 from .atomic import whole_file
-from .types import MEASURED, NO_FACE, Take
+from .types import DETAIL_ENOUGH, MEASURED, NO_FACE, Take
 
 COLUMNS = ("kind", "onset_s", "apex_s", "offset_s", "peak_px", "peak_std_px", "confidence", "units")
-
-DETAIL_ENOUGH = 0.9  #: share of the solved detail's energy below which a take says how much its modes hold
 
 REASONS = {
     "noise": "the camera's noise",

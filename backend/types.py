@@ -35,6 +35,8 @@ Progress = Callable[[str, float], None]
 # Values of `Take.valid`
 MEASURED, BRIDGED, NO_FACE, OCCLUDED, CUT = range(5)
 
+DETAIL_ENOUGH = 0.9  #: share of the solved detail's energy that the modes of a take are to hold
+
 
 @dataclass(frozen=True)
 class Clip:

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from microface.backend.assembly import DETAIL_MODES, Performance, perform
+from microface.backend.assembly import DETAIL_MODES, DETAIL_SMALLEST_PX, Performance, perform
 from microface.backend.solve.clip import Solved
+from microface.backend.types import DETAIL_ENOUGH
 from microface.models.head.raster import project
 from scipy.spatial.transform import Rotation
 
@@ -200,6 +201,16 @@ def test_what_sixteen_modes_cannot_hold_is_told(stage) -> None:
     assert missing > 0.1
     assert missing == pytest.approx(least, rel=1e-3)
     assert acted.detail_kept == pytest.approx(1 - missing, abs=1e-4)
+
+
+def test_modes_too_small_to_see_are_kept_where_together_they_count(stage) -> None:
+    solved = with_detail(stage, np.r_[0.012, np.full(12, 0.004)])
+    acted = perform(stage.surface, solved)
+    visible = acted.detail_basis[:, stage.surface.seen] * stage.surface.px_per_m
+    size = np.sqrt((visible**2).sum(2).mean(1))
+    assert size.min() < DETAIL_SMALLEST_PX < size.max()
+    assert lost(stage, solved, acted)[0] < 0.1
+    assert acted.detail_kept >= DETAIL_ENOUGH
 
 
 def test_detail_too_small_to_see_is_no_mode_and_nothing_is_missed(stage) -> None:
