@@ -123,10 +123,14 @@ def given_pose(truth: Truth) -> Iterator[None]:
     class Held(posterior.Posterior):
         def _reduce(self, state: posterior.State, evidence: Floats) -> tuple[Floats, Floats, Floats]:
             reduced, coupling, right = super()._reduce(state, evidence)
-            weight = HELD * float(np.trace(reduced[:6, :6]))
-            reduced[:6, :6] += weight * np.eye(6)
-            right[:6] += weight * known["pose"].T @ state.basis.modes.T
+            self.weight = HELD * float(np.trace(reduced[:6, :6]))
+            reduced[:6, :6] += self.weight * np.eye(6)
+            right[:6] += self.weight * known["pose"].T @ state.basis.modes.T
             return reduced, coupling, right
+
+        def _noise(self, reduced: Floats, quiet: Floats) -> float:
+            pose = quiet[:6] / self.weight  # given, so no part of the noise
+            return super()._noise(reduced[6:, 6:], quiet[6:] - reduced[6:, :6] @ pose)
 
     with patch.object(block, "_first_pose", start), patch.object(block, "Posterior", Held):
         yield
