@@ -19,7 +19,7 @@ from ...models.head.action_units import ACTION_UNITS
 from ...models.head.model import HeadModel
 from ...models.head.units import UNIT_NAMES
 from ..atomic import whole_file
-from ..types import Take
+from ..types import Floats, Take
 from .arkit import weights_of
 from .intensity import intensities
 from .region_motion import region_motion
@@ -66,7 +66,7 @@ def _regions(take: Take, head: HeadModel) -> Columns:
     return {f"{name}_{unit}": size[:, k] for k, name in enumerate(names) for unit, size in (("px", px), ("mm", mm))}
 
 
-def _pairs(names: tuple[str, ...], values: NDArray[np.floating], std: NDArray[np.floating]) -> Columns:
+def _pairs(names: tuple[str, ...], values: Floats, std: Floats) -> Columns:
     """Each value's column followed by its deviation's."""
     sets = {name: ((name, values[:, k]), (f"{name}_std", std[:, k])) for k, name in enumerate(names)}
     return {name: np.asarray(column, np.float64) for pair in sets.values() for name, column in pair}
