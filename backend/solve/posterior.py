@@ -4,7 +4,7 @@
     evidence_t = N (pose_t, pose_t x depth, expression_t) + noise,   noise ~ N(0, sigma^2 N)
     expression_e. ~ N(0, v_e K)   v_e: one variance a unit or bump (few at once, each pulling its own way)
                                   K: temporal covariance, partly learned
-    depth ~ N(0, (8 mm)^2)         pose: no prior
+    depth ~ N(0, (8 mm)^2 times the share of the head's turning beyond that of a still head)         pose: no prior
 
 The pose columns over the corrected depth are bilinear: depth is found by variable projection, all else marginalised.
 The constants were chosen on the few development clips (BENCHMARKS.md says what that means for the figures).
@@ -29,7 +29,7 @@ START_PX = 0.3  #: a unit begins small, the evidence lets it grow
 DETAIL_PX = 0.05
 MODEL_ERROR = 20.0  #: variance the picture's noise is multiplied by: codec, relighting, misfit
 LEARNED_AGAINST = 2.0  #: weight of the smooth temporal covariance against the learned one
-DEPTH_PRIOR_M = 0.008
+DEPTH_PRIOR_M = 0.008  #: of a head that turns much
 STILL_PX = 0.06  #: RMS of both turns that is found in a head that does not turn: expressions and noise
 FEWEST_QUIET = 8  #: quiet modes that say something about the noise
 PARALLAX_MODES = 24  #: temporal modes with the most head motion, which fix the depth
