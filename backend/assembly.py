@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from .deviation import doubted, unseen_depth
+from .deviation import GUARD, doubted, unseen_depth
 from .solve.clip import Solved
-from .solve.posterior import MODEL_ERROR
 from .solve.surface import JAW_LIMIT, Surface
 from .types import DETAIL_ENOUGH, FLIP, Floats
 
@@ -57,7 +56,7 @@ def perform(surface: Surface, solved: Solved) -> Performance:
     for full, part in ((expression, solved.units), (std, solved.units_std), (factor, solved.factor)):
         full[seen] = 0
         full[np.ix_(seen, number)] = part[np.ix_(seen, of_head)]
-    std, factor = doubted(std, expression), factor / np.sqrt(MODEL_ERROR)
+    std, factor = doubted(std, expression), factor / np.sqrt(GUARD)
     pose, pose_std, translation, translation_std = _rigid(surface, solved)
     detail = _detail_modes(surface, solved, seen)
     size = 1 / surface.unit_scale[: len(surface.unit_names)]

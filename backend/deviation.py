@@ -16,20 +16,20 @@ from numpy.typing import NDArray
 from ..models.head.model import HeadModel
 from ..models.head.rotation import rotation_matrix
 from .mesh import vertices_at
-from .solve.posterior import MODEL_ERROR
 from .solve.surface import Surface
 from .types import BRIDGED, FLIP, Floats, Take
 
 Array = NDArray[np.float64]
 
+GUARD = 20.0  #: times the error variance that was found is what the solve counts on, to guard its estimate
 OWN_SHARE = 0.7  #: of a coefficient that may be wrong
 DEPTH_SHARE = 0.4  #: of the face's motion in the picture that there may be unseen along the line of sight
 SIZE_SHARE = 0.3  #: of an event's size
 
 
 def doubted(posterior: Floats, value: Floats) -> Array:
-    """Deviation of coefficients from their posterior's, which MODEL_ERROR widened to guard the estimate, and their size."""
-    return np.asarray(np.hypot(posterior / np.sqrt(MODEL_ERROR), OWN_SHARE * np.asarray(value)))
+    """Deviation of coefficients from their posterior's, which GUARD widened, and their size."""
+    return np.asarray(np.hypot(posterior / np.sqrt(GUARD), OWN_SHARE * np.asarray(value)))
 
 
 def unseen_depth(surface: Surface, strength: Floats) -> Array:

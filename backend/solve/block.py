@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ..motion.rigid import RigidMotion
+from ..motion.window import BLUR
 from .columns import Columns
-from .posterior import MODEL_ERROR, Posterior, Prior, State, start
+from .posterior import MODEL_PX, Error, Posterior, Prior, State, start
 
 Array = NDArray[np.float64]
 
@@ -92,12 +93,13 @@ def solve_block(
     frames = len(block.motion)
     large = bool(block.macro.any())
     prior = _prior(columns, block, MACRO_SHARE if large else 1.0)
-    state = start(layout, surface.group, frames, fps, residual_variance * MODEL_ERROR)
+    error = error_of(columns, residual_variance)
+    state = start(layout, surface.group, frames, fps, error.whole)
     if depth is not None:
         state.depth = depth
     state.expression = block.macro.copy()
     state.pose = _first_pose(columns, block, prior, state.depth)
-    model = Posterior(layout, columns.normal, prior, fps, residual_variance)
+    model = Posterior(layout, columns.normal, prior, fps, error)
     evidence = columns.field.evidence(block.motion)
     # Folding skin looks like parallax: a block with a large expression learns no depth, and its misfit weighs more.
     for turn in range(PASSES):
@@ -110,9 +112,9 @@ def solve_block(
                 values[block.hidden] = _bridged(values, block.hidden)
             right[:, block.hidden] = columns.normal @ state.totals(layout, prior.coarse)[:, block.hidden]
             learn_time = turn >= 1 and step >= 3 and frames > 8
-            # Before the first pass knows what moves by itself, a depth could only explain an event as parallax.
-            learn_depth = depth is None and not large and turn >= 1
-            state = model.step(state, right, learn_depth=learn_depth, learn_time=learn_time)
+            state = model.step(state, right, learn_time=learn_time)
+        if turn == 0 and depth is None and not large:  # before it is known what moves by itself, all motion is parallax
+            model.expect_depth(state)
     return _result(columns, block, state)
 
 
@@ -123,6 +125,13 @@ def _prior(columns: Columns, block: Block, share: float) -> Prior:
         surface.group, surface.trust(), share * surface.limits(), surface.lowest(), share * columns.pose_limit,
         columns.as_pose(block.coarse), block.macro,
     )  # fmt: skip
+
+
+def error_of(columns: Columns, residual_variance: float) -> Error:
+    """Of the evidence. The fit's residual went through BLUR: white noise leaves it smaller by 4 pi BLUR^2, and moves the sheet as before."""
+    information = columns.field.information
+    model = MODEL_PX**2 * float(np.trace(information)) / len(information)
+    return Error(picture=4 * np.pi * BLUR**2 * residual_variance, model=model)
 
 
 def _misfit(columns: Columns, block: Block, moved: Array) -> float:

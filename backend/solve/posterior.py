@@ -4,7 +4,7 @@
     evidence_t = N (pose_t, pose_t x depth, expression_t) + noise,   noise ~ N(0, sigma^2 N)
     expression_e. ~ N(0, v_e K)   v_e: one variance a unit or bump (few at once, each pulling its own way)
                                   K: temporal covariance, partly learned
-    depth ~ N(0, (8 mm)^2 times the share of the head's turning beyond that of a still head)         pose: no prior
+    depth ~ N(0, (8 mm)^2 times the share of the head's turning that is not the expression's)         pose: no prior
 
 The pose columns over the corrected depth are bilinear: depth is found by variable projection, all else marginalised.
 The constants were chosen on the few development clips (BENCHMARKS.md says what that means for the figures).
@@ -27,10 +27,11 @@ Array = NDArray[np.float64]
 
 START_PX = 0.3  #: a unit begins small, the evidence lets it grow
 DETAIL_PX = 0.05
-MODEL_ERROR = 20.0  #: variance the picture's noise is multiplied by: codec, relighting, misfit
+PICTURE_ERROR = 12.0  #: variance the picture's noise is multiplied by: codec, relighting
+MODEL_PX = 0.45  #: of motion that no column explains, per coefficient of the sheet: does not shrink with the noise
 LEARNED_AGAINST = 2.0  #: weight of the smooth temporal covariance against the learned one
 DEPTH_PRIOR_M = 0.008  #: of a head that turns much
-STILL_PX = 0.06  #: RMS of both turns that is found in a head that does not turn: expressions and noise
+LEAK = 0.125  #: of an expression's motion, RMS, passes for turns of a still head
 FEWEST_QUIET = 8  #: quiet modes that say something about the noise
 PARALLAX_MODES = 24  #: temporal modes with the most head motion, which fix the depth
 POSE = slice(0, 6)
@@ -108,10 +109,28 @@ class Prior:
     macro: Array
 
 
+@dataclass(frozen=True)
+class Error:
+    """Of the evidence: variances in units of the information's own noise, luma^2.
+
+    Attributes:
+        picture: by the template fit's residual, for blocks without quiet modes.
+        model: of motion that no column explains.
+    """
+
+    picture: float
+    model: float
+
+    @property
+    def whole(self) -> float:
+        """Of a block of which nothing is known yet."""
+        return PICTURE_ERROR * self.picture + self.model
+
+
 class Posterior:
     """EM over one block: expectation in temporal modes, maximisation of variances, noise, depth and temporal covariance."""
 
-    def __init__(self, layout: Layout, normal: Array, prior: Prior, fps: float, floor: float) -> None:
+    def __init__(self, layout: Layout, normal: Array, prior: Prior, fps: float, error: Error) -> None:
         """Set the block up.
 
         Args:
@@ -119,24 +138,25 @@ class Posterior:
             normal: N (P, P).
             prior: what is known beforehand.
             fps: of the block.
-            floor: variance of the evidence by the picture's own residual, used where the block has no quiet modes.
+            error: of the evidence.
         """
-        self.layout, self.normal, self.prior, self.floor = layout, normal, prior, floor
+        self.layout, self.normal, self.prior, self.error = layout, normal, prior, error
         self.fps = fps
         self.units = int((prior.group == 0).sum())  # these teach the temporal covariance
         self.misfit = 0.0  #: variance of the evidence that the model leaves unexplained, known after a linearisation
+        self.depth_variance = 0.0  #: m^2, prior; 0 until it is to be learned
         self.smooth = smooth_covariance(len(prior.coarse), fps)
         column = layout.depth
         self._cross = [[normal[np.ix_(column[i], column[j])] for j in range(4)] for i in range(4)]
 
-    def step(self, state: State, evidence: Array, *, learn_depth: bool, learn_time: bool) -> State:
+    def step(self, state: State, evidence: Array, *, learn_time: bool) -> State:
         """One EM step. `evidence` (P, T) is about the totals; what is known beforehand is taken out."""
         evidence = evidence - self.normal[:, self.layout.expression] @ self.prior.macro.T
         for j, column in zip(MOVING, self.layout.depth, strict=True):
             evidence = evidence - self.normal[:, column] @ (state.depth[:, None] * self.prior.coarse[:, j])
         reduced, coupling, right = self._reduce(state, evidence)
         x, state = self._expect(state, reduced, right)
-        if learn_depth:
+        if self.depth_variance:
             state.depth = self._depth(state, reduced, coupling, right, evidence, x)
         inverse_time = x @ state.basis.back
         state.pose = np.clip(inverse_time[POSE].T, -self.prior.pose_limit, self.prior.pose_limit)
@@ -214,12 +234,12 @@ class Posterior:
         return variance
 
     def _noise(self, reduced: Array, quiet: Array) -> float:
-        """Chi-square per unknown of the modes too fast for expression, or the picture's residual; times the model's error."""
-        level = self.floor
+        """Chi-square per unknown of the modes too fast for expression, or the picture's residual; and the model's error."""
+        level = self.error.picture
         if quiet.shape[1] >= FEWEST_QUIET:
             stable = reduced + 1e-9 * np.trace(reduced) * np.eye(len(reduced))
             level = float(np.einsum("it,it->t", quiet, np.linalg.solve(stable, quiet)).mean() / len(reduced))
-        return max(level * MODEL_ERROR, self.misfit)
+        return max(PICTURE_ERROR * level + self.error.model, self.misfit)
 
     def _depth(self, state: State, reduced: Array, coupling: Array, right: Array, evidence: Array, x: Array) -> Array:
         """Depth (D,) by variable projection over the modes with the most head motion."""
@@ -229,7 +249,7 @@ class Posterior:
         motion = (pose[list(MOVING)] ** 2).sum(0)
         chosen = live[np.argsort(-motion[live])[:PARALLAX_MODES]]
         size = self.layout.depths
-        left = np.eye(size) * state.noise / self._depth_prior(state)
+        left = np.eye(size) * state.noise / self.depth_variance
         pull = np.zeros(size)
         raw = evidence @ basis.modes[chosen].T
         for k, mode in enumerate(chosen):
@@ -243,10 +263,11 @@ class Posterior:
             pull += own + square @ state.depth - mixed.T @ solved[:, -1]
         return np.asarray(np.linalg.solve(left, pull))
 
-    def _depth_prior(self, state: State) -> float:
-        """Variance, m^2: only turning beyond what is found in a still head teaches depth, else expressions pass for parallax."""
+    def expect_depth(self, state: State) -> None:
+        """From here on learn the depth, by turning beyond what an expression leaks into it: that would pass for parallax."""
         turning = float((self.prior.coarse + state.pose)[:, :2].var(0).sum())
-        return DEPTH_PRIOR_M**2 * max(1 - STILL_PX**2 / max(turning, 1e-9), 1e-4)
+        leaked = LEAK**2 * float(state.expression.var(0).sum())
+        self.depth_variance = DEPTH_PRIOR_M**2 * max(1 - leaked / max(turning, 1e-9), 1e-4)
 
     def _temporal(self, state: State) -> Array:
         """Temporal covariance (T, T): the smooth one plus what the units of this block did."""

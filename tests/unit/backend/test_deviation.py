@@ -5,9 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from microface.backend.deviation import DEPTH_SHARE, OWN_SHARE, doubted, laid_rigidly, motion_deviation, unseen_depth
+from microface.backend.deviation import (
+    DEPTH_SHARE,
+    GUARD,
+    OWN_SHARE,
+    doubted,
+    laid_rigidly,
+    motion_deviation,
+    unseen_depth,
+)
 from microface.backend.mesh import vertices_at
-from microface.backend.solve.posterior import MODEL_ERROR
 from microface.backend.types import NO_FACE, Take
 from microface.models.head.model import HeadModel
 from microface.tests.bench.score import displacement
@@ -16,7 +23,7 @@ DRAWS = 250
 
 
 def test_a_coefficient_is_doubted_by_its_noise_at_rest_and_by_its_size_beyond() -> None:
-    assert doubted(np.array(0.2), np.array(0.0)) == pytest.approx(0.2 / np.sqrt(MODEL_ERROR))
+    assert doubted(np.array(0.2), np.array(0.0)) == pytest.approx(0.2 / np.sqrt(GUARD))
     assert doubted(np.array(1e-6), np.array(-0.5)) == pytest.approx(doubted(np.array(1e-6), np.array(0.5)))
     assert doubted(np.array(1e-6), np.array(0.5)) == pytest.approx(0.5 * OWN_SHARE)
 

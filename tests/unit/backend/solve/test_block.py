@@ -3,14 +3,15 @@
 
 import numpy as np
 import pytest
-from microface.backend.solve.block import Block, BlockResult, solve_block
+from microface.backend.motion.window import BLUR
+from microface.backend.solve.block import Block, BlockResult, error_of, solve_block
 from microface.backend.solve.columns import Columns
-from microface.backend.solve.posterior import MODEL_ERROR
 from microface.backend.solve.surface import JAW_LIMIT
 
 from .conftest import Played, rigid_of
 
 NOISE = 2.0
+RESIDUAL = NOISE**2 / (4 * np.pi * BLUR**2)  # that leaves in a picture
 FRAMES, FPS = 48, 30.0
 PULSES = {"mouthSmileLeft": (0.15, 0.6, 0.1), "browInnerUp": (0.15, 1.0, 0.1)}
 
@@ -22,7 +23,7 @@ def solve(
     frames = len(played.motion)
     nothing = {"macro": np.zeros((frames, columns.layout.expressions)), "hidden": np.zeros(frames, bool)}
     measured = {"motion": stage.noisy(played.motion, noise, 0), "coarse": played.coarse}
-    return solve_block(columns, Block(**{**nothing, **measured, **given}), played.fps, NOISE**2, depth)
+    return solve_block(columns, Block(**{**nothing, **measured, **given}), played.fps, RESIDUAL, depth)
 
 
 def of(result: BlockResult, stage, name: str) -> np.ndarray:
@@ -116,14 +117,14 @@ def test_a_large_expression_starts_from_what_is_known_and_is_corrected(columns: 
 
 
 def test_deviations_are_those_of_the_errors(columns: Columns, stage, play) -> None:
-    """The solve counts on MODEL_ERROR times the picture's own noise variance: with that much it must be calibrated.
+    """The solve counts on more error than the picture's own noise: with that much it must be calibrated.
 
     The depth is given, as to every block but one: its own uncertainty is not in the deviations.
     """
     played = play(FRAMES, FPS, PULSES)
     names = stage.surface.reference.head.expression_names
     turn, place = truth_of(stage, played)
-    measured = stage.noisy(played.motion, NOISE * np.sqrt(MODEL_ERROR), 3)
+    measured = stage.noisy(played.motion, np.sqrt(error_of(columns, RESIDUAL).whole), 3)
     result = solve(columns, stage, played, motion=measured, depth=np.zeros(columns.layout.depths))
     pose = np.concatenate([angles(result.turn, turn), result.place - place], 1) / result.pose_std
     assert (np.sqrt((pose**2).mean(0)) > 0.4).all()
