@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What limits the solve: `python tests/bench/oracle.py [--split dev] [--level 1] [--jobs N]` gives it parts of the truth.
+"""What limits the solve: `python tests/bench/oracle.py [--split dev] [--level 1] [--count N]` gives it parts of the truth.
 
-For the reference clips of one level: as they are; without noise and compression; with the true depth; with the true motion of
-the head (the one score.py takes out); with both; with all of it. Prints the medians of score.py's figures.
+For the first reference clips of one level: as they are; without noise and compression; with the true depth; with the true motion of
+the head (the one score.py takes out); with both; with all of it. Prints the medians of score.py's figures. The shared clips
+(`--split shared`) cannot be filmed again: in them the true motion in the picture takes the place of clean footage, and every clip
+has its rows.
 """
 
 import os
@@ -32,17 +34,19 @@ import numpy as np
 from microface.backend import pipeline
 from microface.backend.anchor import Anchor
 from microface.backend.heads import load_head
+from microface.backend.motion.footage import DenseMotion
 from microface.backend.solve import block, posterior
 from microface.backend.solve.columns import Columns
+from microface.backend.template import Neutral
 from microface.backend.types import Settings
 from microface.models.head.raster import project
 from microface.tests.bench.clips.clip import make
 from microface.tests.bench.clips.faces import available
 from microface.tests.bench.clips.plan import Plan
 from microface.tests.bench.clips.split import plans
-from microface.tests.bench.figures import figures
+from microface.tests.bench.figures import against_truth, motions
 from numpy.typing import NDArray
-from scipy.interpolate import NearestNDInterpolator
+from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
 from scipy.spatial.transform import Rotation
 
 Floats = NDArray[np.float64]
@@ -50,13 +54,19 @@ SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 KNOWN_DEPTH_M = 0.0003  # what may still be learned where the depth is given
 HELD = 1e6  # weight of a given pose over the picture's own
 CLEAN = {"noise": 0.0, "flicker": 0.0, "crf": 0}
-CASES = {
-    "as filmed": (False, False, False),
-    "no noise, no compression": (True, False, False),
-    "true depth": (False, True, False),
-    "true pose": (False, False, True),
-    "true depth and pose": (False, True, True),
-    "all of it": (True, True, True),
+CASES: dict[str, tuple[str, ...]] = {
+    "as filmed": (),
+    "no noise, no compression": ("clean",),
+    "true depth": ("depth",),
+    "true pose": ("pose",),
+    "true depth and pose": ("depth", "pose"),
+    "all of it": ("clean", "depth", "pose"),
+}
+SHARED_CASES = {
+    name.replace("no noise, no compression", "true image motion"): tuple(
+        given.replace("clean", "motion") for given in case
+    )
+    for name, case in CASES.items()
 }
 SHOWN = ("err2d", "err3d", "errz", "gain", "floor_px")
 
@@ -136,46 +146,105 @@ def given_pose(truth: Truth) -> Iterator[None]:
         yield
 
 
-def solved(job: tuple[Plan, str], cache: Path) -> tuple[str, dict[str, Any]]:
+class Followed:
+    """Dense motion as the footage would show it without noise, told by the truth where its points lie (the mask's most)."""
+
+    def __init__(self, measured: DenseMotion, neutral: Neutral, truth: Truth) -> None:
+        self.first, self.residual, self.coarse, self.size = (
+            measured.first, measured.residual, measured.coarse, measured.size,
+        )  # fmt: skip
+        field, surface, window = neutral.field, neutral.surface, neutral.window
+        columns = Columns(surface, field)
+        at = columns._anchor
+        views = self.coarse.views(surface.sighted[at], surface.reference.camera, surface.sighted.mean(0))
+        own = measured.rows(0, len(self.residual))
+        seen = views.apply(field.displacement(own)[:, at])
+        course = (project(truth.vertices, truth.camera)[..., :2] - (window.x, window.y)) / window.factor
+        follow = LinearNDInterpolator(course[0], (course - course[0]).swapaxes(0, 1).reshape(course.shape[1], -1))
+        moved = follow(seen[0]).reshape(len(at), -1, 2).swapaxes(0, 1)
+        wrong = np.nan_to_num(seen[0] + moved - seen) @ np.linalg.inv(views.affine).transpose(0, 2, 1)
+        pull = field.information @ columns.to_sheet(wrong).T
+        self._rows = own + np.linalg.solve(field.information + field.prior, pull).T  # as a fit would smooth it
+
+    def rows(self, start: int, stop: int) -> Floats:
+        return np.asarray(self._rows[start:stop])
+
+
+@contextmanager
+def given_motion(truth: Truth) -> Iterator[None]:
+    """The sheet moves as the surface truly does in the picture. For clips that one template serves."""
+    original = pipeline.measure_footage
+
+    def measure_footage(anchors: Any, spans: Any, *others: Any) -> Iterator[tuple[float, list[Any]]]:
+        for _, found in original(anchors, spans, *others):  # noqa: B007
+            pass
+        yield 1.0, [Followed(one, anchors[span.anchor].neutral, truth) for one, span in zip(found, spans, strict=True)]
+
+    with patch.object(pipeline, "measure_footage", measure_footage):
+        yield
+
+
+GIVEN = {"motion": given_motion, "depth": given_depth, "pose": given_pose}
+
+
+def solved(job: tuple[Plan | Path, str], cache: Path) -> dict[str, Any]:
     """Figures of one clip with what a case gives."""
-    plan, case = job
+    clip, case = job
     cv2.setNumThreads(1)
-    clean, depth, pose = CASES[case]
-    if clean:
-        plan = replace(plan, name=plan.name + "-clean", **CLEAN)
-    folder = make(plan, cache / plan.name, SHARED)
+    wanted = CASES.get(case) or SHARED_CASES[case]
+    if isinstance(clip, Plan):
+        plan = replace(clip, name=clip.name + "-clean", **CLEAN) if "clean" in wanted else clip
+        folder = make(plan, cache / plan.name, SHARED)
+    else:
+        folder = clip
+    truth = truth_of(folder)
+    with ExitStack() as stack:
+        for given in wanted:
+            if given != "clean":
+                stack.enter_context(GIVEN[given](truth))
+        take = pipeline.reconstruct(folder / "clip.mp4", Settings(device="cpu"), lambda stage, share: None)
+    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    true, claimed, _, _ = motions(truth.vertices, truth.camera, take, load_head("generic"), meta)
+    return against_truth(true, claimed, meta)
+
+
+def truth_of(folder: Path) -> Truth:
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     with np.load(folder / "truth.npz") as stored:
         vertices, camera = stored["vertices"].astype(float), stored["K"]
     quiet = np.ones(len(vertices), bool)
     quiet[meta["onset"] : meta["offset"] + 1] = False
-    truth = Truth(vertices, camera, quiet)
-    with ExitStack() as stack:
-        for wanted, given in ((depth, given_depth), (pose, given_pose)):
-            if wanted:
-                stack.enter_context(given(truth))
-        take = pipeline.reconstruct(folder / "clip.mp4", Settings(device="cpu"), lambda stage, share: None)
-    return case, figures(folder, take, load_head("generic"))
+    return Truth(vertices, camera, quiet)
+
+
+def chosen(split: str, level: float, count: int) -> list[Plan | Path]:
+    """The clips: plans of ours, or folders of the shared ones."""
+    if split == "shared":
+        moving = [folder for folder in sorted((SHARED / "bench" / "dev").glob("d*")) if "still" not in folder.name]
+        return [*moving][:count]
+    found = [plan for plan in plans(split) if plan.condition == "reference" and plan.level == level]
+    return [plan for plan in found if plan.face in available(SHARED)][:count]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--split", choices=("dev", "final"), default="dev")
+    parser.add_argument("--split", choices=("dev", "final", "shared"), default="dev")
     parser.add_argument("--level", type=float, default=1.0, help="peak of the clips' motion, px")
+    parser.add_argument("--count", type=int, default=100, help="clips at most")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "microface-bench" / "clips")
     choice = parser.parse_args()
-    chosen = [p for p in plans(choice.split) if p.condition == "reference" and p.level == choice.level]
-    chosen = [p for p in chosen if p.face in available(SHARED)]
-    rows: dict[str, list[dict[str, Any]]] = {case: [] for case in CASES}
+    clips = chosen(choice.split, choice.level, choice.count)
+    cases = list(SHARED_CASES if choice.split == "shared" else CASES)
+    jobs = [(clip, case) for clip in clips for case in cases]
     with multiprocessing.get_context("spawn").Pool(choice.jobs) as pool:
-        work = [(plan, case) for plan in chosen for case in CASES]
-        for case, row in pool.imap(functools.partial(solved, cache=choice.cache), work):
-            rows[case].append(row)
-    print(f"| medians of {len(chosen)} clips at {choice.level:g} px |", *(f"{name} |" for name in SHOWN))
-    for case, found in rows.items():
-        medians = [np.median([row[name] for row in found]) for name in SHOWN]
-        print(f"| {case} |", *(f"{value:.3f} |" for value in medians))
+        rows = list(zip(jobs, pool.imap(functools.partial(solved, cache=choice.cache), jobs), strict=True))
+    groups = {clip.name: [clip] for clip in clips} if choice.split == "shared" else {"medians": clips}
+    for name, members in groups.items():
+        print(f"| {name}, {len(members)} clips |", *(f"{shown} |" for shown in SHOWN))
+        for case in cases:
+            found = [row for (clip, given), row in rows if given == case and clip in members]
+            print(f"| {case} |", *(f"{np.median([row[shown] for row in found]):.3f} |" for shown in SHOWN))
 
 
 if __name__ == "__main__":
