@@ -68,6 +68,8 @@ def _add_import(verb: argparse.ArgumentParser, blender: bool) -> None:
     verb.add_argument("source", type=Path, metavar="SRC", help="Live Link Face .csv, FLAME .npz or folder of them")
     verb.add_argument("--out", type=Path, metavar="TAKE.npz", required=True, help="the take")
     verb.add_argument("--fps", type=_rate, metavar="N", help="frames a second of the sequence or of the timecode")
+    told = "say a FLAME sequence in the 52 named units; what these cannot say becomes detail"
+    verb.add_argument("--units", action="store_true", help=told)
     if blender:
         verb.add_argument("--blend", type=Path, metavar="F.blend", help="also write a Blender scene")
     verb.add_argument("--head", default="generic", metavar="generic|NAME|FILE", help="the head it shall move")

@@ -51,7 +51,7 @@ class _Heads:
 
 
 class MICROFACE_OT_add_head(_Heads, job.Asked, bpy.types.Operator):
-    """Keep a FLAME, GNM Head or ICT-FaceKit file, or ICT-FaceKit's folder, ready for use; the first time takes 15 s"""
+    """Keep a FLAME, GNM Head or ICT-FaceKit file, or ICT-FaceKit's folder, ready for use; the first time takes 20 s"""
 
     bl_idname = "microface.add_head"
     bl_label = "Add Head"
@@ -63,11 +63,6 @@ class MICROFACE_OT_add_head(_Heads, job.Asked, bpy.types.Operator):
     def told(self) -> dict[str, object]:
         """The file and its name."""
         return {"filepath": self.filepath, "name": self.name}
-
-    def ask(self, context: bpy.types.Context) -> set[str]:
-        """Ask which file."""
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def prepare(self, _context: bpy.types.Context) -> tuple[list[str], Sequence[Path]]:
         """Write the choice as a command line."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
-from bpy.props import FloatProperty, StringProperty
+from bpy.props import BoolProperty, FloatProperty, StringProperty
 
 from ..backend.messages import Message
 from . import job, properties
@@ -28,6 +28,11 @@ class MICROFACE_OT_import_motion(job.Asked, bpy.types.Operator):
         max=32767,
         options={"SKIP_SAVE"},
     )
+    units: BoolProperty(
+        name="Named Units",
+        description="Say a FLAME sequence in the 52 named units; what these cannot say becomes detail",
+        options={"SKIP_SAVE"},
+    )
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
@@ -36,20 +41,16 @@ class MICROFACE_OT_import_motion(job.Asked, bpy.types.Operator):
         return not job.running()
 
     def told(self) -> dict[str, object]:
-        """The file and its rate."""
-        return {"filepath": self.filepath, "fps": self.fps}
-
-    def ask(self, context: bpy.types.Context) -> set[str]:
-        """Ask which file."""
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
+        """The file, its rate, and in which words."""
+        return {"filepath": self.filepath, "fps": self.fps, "units": self.units}
 
     def prepare(self, context: bpy.types.Context) -> tuple[list[str], Sequence[Path]]:
         """Write the choice as a command line."""
         source = Path(bpy.path.abspath(self.filepath))
         take = free_path(takes_folder(context), source.stem)
         argv = ["import", str(source), "--out", str(take), "--head", properties.head(context)]
-        return argv + (["--fps", f"{self.fps:.6g}"] if self.fps else []), [take]
+        argv += ["--fps", f"{self.fps:.6g}"] if self.fps else []
+        return argv + (["--units"] if self.units else []), [take]
 
     def finish(self, context: bpy.types.Context, result: Message) -> None:
         """Build the scene."""

@@ -183,8 +183,9 @@ class Asked(Job):
         raise NotImplementedError
 
     def ask(self, context: bpy.types.Context) -> set[str]:
-        """Open the dialog."""
-        raise NotImplementedError
+        """Open the dialog: the file browser, unless an operator asks for something else."""
+        context.window_manager.fileselect_add(self)  # type: ignore[arg-type]  # mixed into an Operator
+        return {"RUNNING_MODAL"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Ask, or start when all is told."""

@@ -10,6 +10,7 @@ Cells of frames without a result, and deviations nobody knows, are empty.
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,29 +24,35 @@ from ..types import Floats, Take
 from .arkit import weights_of
 from .intensity import intensities
 from .region_motion import region_motion
+from .restated import in_units
 
 Columns = dict[str, NDArray[np.float64]]
 
 STATES = ("measured", "bridged", "no_face", "occluded", "cut")  #: by the value of `Take.valid`
 
 
-def write_curves(path: Path, take: Take, head: HeadModel) -> None:
-    """Write the table.
+def write_curves(path: Path, take: Take, head: HeadModel) -> str:
+    """Write the table. Named units say what a head's own coefficients move, too.
+
+    Returns:
+        how much of these the units could not say; empty where there was nothing to say.
 
     Raises:
         MicrofaceError: ``other_head`` or as `atomic.whole_file`.
     """
-    columns = _strengths(take) | _poses(take) | _regions(take, head)
+    units = in_units(take.expression, head)
+    columns = _strengths(take, units.expression) | _poses(take) | _regions(take, head)
     with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["time_s", "state", *columns])
         rows = np.stack(list(columns.values()), 1)
         for time_s, state, row in zip(take.time_s.tolist(), take.valid, rows, strict=True):
             writer.writerow([repr(time_s), STATES[state], *(f"{x:.7g}" if np.isfinite(x) else "" for x in row)])
+    return units.text
 
 
-def _strengths(take: Take) -> Columns:
-    weights = weights_of(take)
+def _strengths(take: Take, units: Floats) -> Columns:
+    weights = weights_of(replace(take, expression=units))
     columns = _pairs(UNIT_NAMES, weights.value, weights.std)
     other = [k for k, name in enumerate(take.expression_names) if name not in UNIT_NAMES]
     names = tuple(take.expression_names[k] for k in other)

@@ -4,8 +4,8 @@
 The names of several programs are understood (`flame_arrays.NAMES`). Axis-angle in radians; head space: x to the subject's
 left, y up, z out of the face, metres. VHAP's world has its camera on the z axis, 1 m from the origin. SMIRK and DECA give
 a crop's weak perspective instead of a place: their heads stand before the camera. None of them carries times or says
-which FLAME it means; our own files add `time_s`, `fps`, `model` and `model_sha256`, which the others pass over. What a take
-moves beyond FLAME's coefficients is in `dynamic_offset`, before posing, as VHAP has it.
+which FLAME it means; our own files add `time_s`, `fps`, `model` and `model_sha256`, which the others pass over. A take's named
+units are said in FLAME's coefficients; what these cannot say is in `dynamic_offset`, before posing, as VHAP has it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ..mesh import refuse_other_head
 from ..types import FLIP, Take
 from .flame_arrays import NAMES, WIDTHS, bad, read_arrays
 from .imported import Motion, mean_rate, take_of
+from .restated import beside, in_coefficients
 
 Array = NDArray[np.float64]
 
@@ -91,8 +92,11 @@ def read_flame_sequence(path: Path, fps: float | None = None) -> FlameSequence:
     )
 
 
-def write_flame_sequence(path: Path, take: Take, head: HeadModel) -> None:
+def write_flame_sequence(path: Path, take: Take, head: HeadModel) -> str:
     """Write a take on a FLAME head under VHAP's names; NaN in frames without a face.
+
+    Returns:
+        how much of the named units its coefficients could not say; empty where there was nothing to say.
 
     Raises:
         MicrofaceError: ``other_head`` for a head without FLAME's coefficients, or another than the take's.
@@ -102,22 +106,22 @@ def write_flame_sequence(path: Path, take: Take, head: HeadModel) -> None:
         text = f"The take is on the head '{take.head.get('name', '?')}', which has no coefficients of FLAME."
         raise MicrofaceError("other_head", text, "Reconstruct with --head and a FLAME file.")
     refuse_other_head(take, head)
+    found = in_coefficients(take.expression, head)
     joint = {name: take.pose[:, k] for k, name in enumerate(take.joint_names)}
     arrays = {
-        "shape": take.shape, "expr": take.expression[:, columns], "rotation": joint["root"], "neck_pose": joint["neck"],
-        "jaw_pose": joint["jaw"], "eyes_pose": np.c_[joint["eye_left"], joint["eye_right"]],
+        "shape": take.shape, "expr": found.expression[:, columns].astype(np.float32), "rotation": joint["root"],
+        "neck_pose": joint["neck"], "jaw_pose": joint["jaw"], "eyes_pose": np.c_[joint["eye_left"], joint["eye_right"]],
         "translation": (take.translation @ FLIP + WORLD_CAMERA).astype(np.float32),  # loaders take float32 only
         "static_offset": take.shape_offset[None], "time_s": take.time_s, "fps": np.float64(take.source["fps"]),
         "model": np.array(take.head.get("name", "")), "model_sha256": np.array(take.head.get("sha256", "")),
     }  # fmt: skip
-    units = np.setdiff1d(np.arange(take.expression.shape[1]), columns)
     with whole_file(path) as part, zipfile.ZipFile(part, "w") as archive:
         for name, array in arrays.items():
             npz.write(archive, name, array)
         with npz.begin(archive, "dynamic_offset", "<f4", (len(take.time_s), *take.shape_offset.shape)) as member:
-            for own, strength in zip(take.expression[:, units], take.detail, strict=True):
-                moved = np.tensordot(own, head.expression[units], 1) + np.tensordot(strength, take.detail_basis, 1)
-                member.write(moved.astype("<f4").tobytes())
+            for offset in beside(take, head, found.expression):
+                member.write(offset.astype("<f4").tobytes())
+    return found.text
 
 
 def flame_take(sequence: FlameSequence, head: HeadModel, path: Path) -> Take:

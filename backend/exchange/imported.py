@@ -42,7 +42,7 @@ def take_of(motion: Motion, head: HeadModel, path: Path, fps: float, settings: d
     translation = facing(head, frames) if motion.translation is None else motion.translation
     known = [np.isfinite(part).reshape(frames, -1).all(1) for part in (motion.expression, motion.pose, translation)]
     seen = np.logical_and.reduce(known)
-    basis, strength = _modes(motion.detail, seen, head)
+    basis, strength = modes(motion.detail, seen, head)
     return Take(
         time_s=motion.time_s, valid=np.where(seen, MEASURED, NO_FACE).astype(np.uint8),
         shape=_f32(np.zeros(len(head.identity)) if motion.shape is None else motion.shape),
@@ -70,7 +70,7 @@ def facing(head: HeadModel, frames: int) -> NDArray[np.float64]:
     return np.tile(np.array([0, 0, DISTANCE_M]) - face.mean(0) @ FLIP, (frames, 1))
 
 
-def _modes(
+def modes(
     detail: NDArray[np.float64] | None, seen: NDArray[np.bool_], head: HeadModel
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Principal motions (D, V, 3) of a detail (T, V, 3) and their strengths (T, D), the largest of each 1."""

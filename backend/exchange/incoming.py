@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from ...models.head.model import HeadModel
 from ..heads import load_head
 from ..outputs import refuse_same
 from ..summary import describe
@@ -20,6 +21,7 @@ from .coding_sheet import ONSET, frame_times, read_coding_sheet, take_times
 from .elan import read_elan
 from .flame_sequence import flame_take, read_flame_sequence
 from .live_link import read_live_link
+from .restated import in_units, onto_units
 from .table import HEADER_WITHIN, plain, read_cells
 
 
@@ -32,13 +34,19 @@ def import_take(options: argparse.Namespace) -> dict[str, Any]:
     refuse_same(options.source, options.out)
     head = load_head(options.head)
     if options.source.is_dir() or options.source.suffix.lower() == ".npz":
-        take = flame_take(read_flame_sequence(options.source, options.fps), head, options.source)
+        take, remark = _of_flame(options, head)
     else:
-        take = read_live_link(options.source, head, options.fps)
+        take, remark = read_live_link(options.source, head, options.fps), ""
     write_take(options.out, take)
     facts = describe(take)
-    text = f"wrote {options.out}: {facts['frames']}, {facts['measured']}"
+    text = f"wrote {options.out}: {facts['frames']}, {facts['measured']}" + (f"\n{remark}" if remark else "")
     return {"text": text, "take": str(options.out), "head": options.head, "events": []}
+
+
+def _of_flame(options: argparse.Namespace, head: HeadModel) -> tuple[Take, str]:
+    """A FLAME sequence as it is or in named units, and how much these cannot say of it."""
+    take = flame_take(read_flame_sequence(options.source, options.fps), head, options.source)
+    return onto_units(take, head) if options.units else (take, in_units(take.expression, head).text)
 
 
 def compare(options: argparse.Namespace) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import MicrofaceError
 from ..heads import load_head
+from ..mesh import refuse_other_head
 from ..outputs import refuse_same
 from ..take import read_take
 from ..types import Take
@@ -22,6 +23,7 @@ from .curves import write_curves
 from .elan import write_elan
 from .flame_sequence import write_flame_sequence
 from .live_link import write_live_link
+from .restated import in_units, speaks_own
 
 FIRST_NUMBER = 1  #: of the footage's first frame in coding sheets
 
@@ -32,9 +34,9 @@ def export_take(options: argparse.Namespace) -> dict[str, Any]:
     Raises:
         MicrofaceError: ``nothing_to_export``, ``same_file``, or as the writers.
     """
-    writers: dict[str, Callable[[Path, Take], None]] = {
+    writers: dict[str, Callable[[Path, Take], str | None]] = {
         "csv": lambda path, take: write_curves(path, take, load_head(options.head)),
-        "arkit": write_live_link,
+        "arkit": lambda path, take: _write_weights(path, take, options.head),
         "flame": lambda path, take: write_flame_sequence(path, take, load_head(options.head)),
         "elan": lambda path, take: write_elan(path, [from_event(event) for event in take.events]),
         "casme2": lambda path, take: _write_sheet(path, take, samm=False),
@@ -45,9 +47,23 @@ def export_take(options: argparse.Namespace) -> dict[str, Any]:
         raise MicrofaceError("nothing_to_export", "Nothing was asked for.", "Name a file, for instance --csv F.")
     refuse_same(options.take, *wanted.values())
     take = read_take(options.take)
+    lines = []
     for name, path in wanted.items():
-        writers[name](path, take)
-    return {"text": "\n".join(f"wrote {path}" for path in wanted.values()), "files": [str(p) for p in wanted.values()]}
+        remark = writers[name](path, take)
+        lines.append(f"wrote {path}" + (f": {remark}" if remark else ""))
+    return {"text": "\n".join(lines), "files": [str(path) for path in wanted.values()]}
+
+
+def _write_weights(path: Path, take: Take, head_name: str) -> str:
+    """ARKit has named units only: what a head's own coefficients move is said in these."""
+    remark = ""
+    if speaks_own(take):
+        head = load_head(head_name)
+        refuse_other_head(take, head)
+        found = in_units(take.expression, head)
+        take, remark = replace(take, expression=found.expression.astype(np.float32)), found.text
+    write_live_link(path, take)
+    return remark
 
 
 def _write_sheet(path: Path, take: Take, *, samm: bool) -> None:

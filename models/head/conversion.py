@@ -5,7 +5,7 @@ FLAME's coefficients and the named units move the same skin. One is turned into 
 
     x = argmin  mean_v |sum_k x_k d_kv - m_v|^2 + RIDGE^2 |x|^2
 
-m is the motion to be said, d_k the motions to say it with; the jaw's three turns, linear at rest, may be among these.
+m is the motion to be said, d_k the motions to say it with.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .model import FLIP, JOINT_NAMES, HeadModel
-from .units import UNIT_NAMES
+from .model import HeadModel
+from .units import BOUND_BY_JAW, JOINT_OWNED, NEVER_SOLVED, UNIT_NAMES
 
 Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
 
-JAW = JOINT_NAMES.index("jaw")
 RIDGE = 1e-5  # m: a whole unit is not spent on less than a hundredth of a millimetre over the face
 
 
@@ -31,22 +30,22 @@ class Said:
     """Motions in other words."""
 
     value: Array  #: (T, N) strengths
-    jaw: Array  #: (T, 3) axis-angle, rad; 0 where the jaw was not asked for
     residual_mm: Array  #: (T,) root mean square over the face of what is left
-    share: Array  #: (T,) that, of the motion's own size; 0 for no motion
+    size_mm: Array  #: (T,) and of the motion itself
 
 
-def named_columns(head: HeadModel) -> list[int]:
-    """Which of a head's expressions are named units."""
-    return [k for k, name in enumerate(head.expression_names) if name in UNIT_NAMES]
+def unit_columns(names: tuple[str, ...]) -> list[int]:
+    """The named units in which a motion of the skin can be said: jaw and gaze are joints', and no mouth closes a shut jaw."""
+    other = (*JOINT_OWNED, *BOUND_BY_JAW, *NEVER_SOLVED)
+    return [k for k, name in enumerate(names) if name in UNIT_NAMES and name not in other]
 
 
-def own_columns(head: HeadModel) -> list[int]:
+def own_columns(names: tuple[str, ...]) -> list[int]:
     """Which of a head's expressions are its own, such as FLAME's coefficients."""
-    return [k for k, name in enumerate(head.expression_names) if name not in UNIT_NAMES]
+    return [k for k, name in enumerate(names) if name not in UNIT_NAMES]
 
 
-def said(head: HeadModel, value: Floats, start: list[int], to: list[int], *, jaw: bool = False) -> Said:
+def said(head: HeadModel, value: Floats, start: list[int], to: list[int]) -> Said:
     """Strengths of some expressions of a head said in others of it.
 
     Args:
@@ -54,21 +53,10 @@ def said(head: HeadModel, value: Floats, start: list[int], to: list[int], *, jaw
         value: (T, M) strengths.
         start: (M,) the expressions they belong to.
         to: (N,) the expressions to say it in.
-        jaw: whether the jaw may help: a jaw that opens is a joint's motion on FLAME.
     """
     face = np.flatnonzero(head.face_mask)
     basis, given = (head.expression[columns][:, face].reshape(len(columns), 3 * len(face)) for columns in (to, start))
-    if jaw:
-        basis = np.concatenate([basis, _jaw_turns(head, face)])
     motion = np.asarray(value, np.float64) @ given
     found = np.linalg.solve(basis @ basis.T + len(face) * RIDGE**2 * np.eye(len(basis)), basis @ motion.T).T
-    left, size = (np.sqrt((part**2).sum(1) / len(face)) for part in (motion - found @ basis, motion))
-    turned = found[:, len(to) :] if jaw else np.zeros((len(found), 3))
-    return Said(found[:, : len(to)], turned, 1000 * left, left / np.where(size > 0, size, 1))
-
-
-def _jaw_turns(head: HeadModel, rows: NDArray[np.int64]) -> Array:
-    """(3, 3 R) m per rad: how the jaw's turns about the axes move vertices of the mean adult at rest."""
-    shape, expression = np.zeros(len(head.identity)), np.zeros(len(head.expression))
-    rest = head.jacobians(shape, expression, np.zeros((len(head.joint_names), 3)), np.zeros(3), rows=rows)
-    return np.asarray(np.einsum("ab,nbx->xna", FLIP, rest.pose[:, :, JAW]).reshape(3, -1))
+    left, size = (1000 * np.sqrt((part**2).sum(1) / len(face)) for part in (motion - found @ basis, motion))
+    return Said(found, left, size)

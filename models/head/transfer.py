@@ -48,7 +48,7 @@ def with_named_units(head: HeadModel, source: HeadModel) -> HeadModel:
         return head
     laid = _laid_on(head, source)
     carried = laid.carried(source.expression) @ laid.turn.T
-    units = settled(head, _skin_faces(head), source.expression_names, carried, laid.trust)
+    units = settled(head, source, carried, laid.trust)
     units += _turned_eyes(head, source, laid.turn)
     still = np.zeros((len(units), *head.joint_template.shape))
     moved = np.concatenate([head.joint_expression, still]) if len(head.joint_expression) else head.joint_expression

@@ -68,7 +68,8 @@ def test_landmarks_of_a_new_head_and_its_cache(
     told: list[float] = []
     head = prepared(flame, lambda stage, share: told.append(share))
     errors = _errors_mm(head, shared)
-    assert np.median(errors[JAW:]) < 2.5 and np.nanmedian(errors) < 2.5
+    assert np.median(errors[JAW:]) < 2.5
+    assert np.median(np.nan_to_num(errors, nan=np.inf)) < 2.5  # of all 68: ten of the outline are not found
     assert len(head.landmark_index) > 430
     assert told == sorted(told) and told[0] == 0 and 0.9 < told[-1] < 1
     (kept,) = cache_folder("heads").iterdir()
@@ -88,7 +89,7 @@ def test_landmarks_of_a_new_head_and_its_cache(
 
 @pytest.fixture(scope="module")
 def whole(flame: HeadModel) -> HeadModel:
-    """FLAME with landmarks and named units; 15 s."""
+    """FLAME with landmarks and named units; 20 s."""
     return prepared(flame)
 
 
@@ -116,24 +117,25 @@ def test_shut_lids_meet_and_hide_the_eye(whole: HeadModel, shared: Path) -> None
 
 @pytest.mark.long
 def test_no_more_triangles_cross_than_on_the_generic_head(whole: HeadModel) -> None:
-    """Beyond those that cross at rest: FLAME's lips overlap in 130 places, the generic head's in 44."""
+    """Beyond those that cross at rest: FLAME's lips overlap in 145 places, the generic head's in 44."""
 
-    def excess(head: HeadModel, strength: float) -> np.ndarray:
+    def increase(head: HeadModel) -> dict[str, np.ndarray]:
         skin = head.faces[np.array(head.part_names)[head.face_part] == "skin"]
-        front = skin[(head.template[skin][..., 2] > np.median(head.template[np.unique(skin), 2]) - 0.03).any(1)]
         units = {name: _unit(head, name) for name in UNIT_NAMES}
-        units["mouthClose"] = units["mouthClose"] + units["jawOpen"]  # it closes a mouth whose jaw is open
-        motions = [np.zeros_like(head.template), *units.values()]
-        count = np.array([len(crossing_pairs(head.template + strength * motion, front)) for motion in motions])
-        return count[1:] - count[0]
+        units["closed on an open jaw"] = units["mouthClose"] + units["jawOpen"]
+        rest = len(crossing_pairs(head.template, skin))
+        return {
+            name: np.array([len(crossing_pairs(head.template + w * unit, skin)) for w in (0.25, 0.5, 0.75, 1)]) - rest
+            for name, unit in units.items()
+        }
 
-    for strength in (0.5, 1.0):
-        mine, generic = excess(whole, strength), excess(load_head("generic"), strength)
-        more = mine - np.maximum(generic, 0)
-        assert more.max() <= 6 and (more > 0).sum() <= 6, [
-            (n, k) for n, k in zip(UNIT_NAMES, more, strict=True) if k > 0
-        ]
-        assert np.maximum(mine, 0).sum() < 0.3 * np.maximum(generic, 0).sum()
+    mine, generic = increase(whole), increase(load_head("generic"))
+    more = {name: (mine[name] - generic[name]).max() for name in mine}
+    # Alone, mouthClose drives the lower lip through the upper one, on either head; no mouth does that
+    assert more.pop("mouthClose") <= 25
+    assert max(more.values()) <= 0, {name: count for name, count in more.items() if count > 0}
+    totals = [sum(np.maximum(each, 0) for each in counts.values()) for counts in (mine, generic)]
+    assert (totals[0] < 0.2 * totals[1]).all()
 
 
 def test_a_take_carries_the_terms_of_its_head(flame: HeadModel) -> None:

@@ -2,6 +2,7 @@
 """FLAME sequences under the names of each tracker, and hostile ones."""
 
 import pickle
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from microface.backend.exchange.flame_sequence import (
     read_flame_sequence,
     write_flame_sequence,
 )
+from microface.backend.exchange.restated import onto_units
 from microface.backend.mesh import vertices_at
 from microface.backend.take import read_take, write_take
 from microface.backend.types import FLIP, NO_FACE, Take
@@ -163,21 +165,59 @@ def test_a_take_comes_back_with_its_times_and_gaps(
 def test_what_moves_beside_the_coefficients_comes_back_as_detail(
     flame_head: HeadModel, make_take: Callable[..., Take], tmp_path: Path
 ) -> None:
-    """Named units and detail of a take: the surface is the same, though the keys are not."""
+    """Named units are said in coefficients, by which joints move, and the rest with detail is an offset: the surface is
+    the same, though the keys are not."""
     rng = np.random.default_rng(9)
+    head = replace(
+        flame_head, joint_expression=0.01 * rng.standard_normal((8, 5, 3)) * (np.arange(8) < 6)[:, None, None]
+    )
     take = replace(
-        make_take(flame_head),
+        make_take(head),
         detail_basis=(0.002 * rng.standard_normal((2, 30, 3))).astype(np.float32),
         detail=rng.standard_normal((40, 2)).astype(np.float32),
     )
     path = tmp_path / "a.npz"
-    write_flame_sequence(path, take, flame_head)
-    back = flame_take(read_flame_sequence(path), flame_head, path)
-    assert back.detail.shape == (40, 4)  # two lids and two modes
+    assert "named units in coefficients: " in write_flame_sequence(path, take, head)
+    back = flame_take(read_flame_sequence(path), head, path)
+    assert not np.nan_to_num(back.expression[:, 6:]).any()
     assert np.abs(np.nan_to_num(back.detail)).max() == pytest.approx(1)
     for index in (0, 4, 39):
-        was, now = (vertices_at(one, flame_head, index) for one in (take, back))
-        np.testing.assert_allclose(now, was, atol=3e-7)
+        was, now = (vertices_at(one, head, index) for one in (take, back))
+        np.testing.assert_allclose(now, was, atol=1e-6)
+
+
+def test_a_unit_that_is_a_sum_of_coefficients_is_said_in_them(
+    flame_head: HeadModel, make_take: Callable[..., Take], tmp_path: Path
+) -> None:
+    """Both ways, with what is left: nothing."""
+    mix = np.array([[1.0, 0, -0.5, 0, 0, 0.2], [0, 0.7, 0, 0, 0, 0]])
+    own = flame_head.expression[:6]
+    head = replace(flame_head, expression=np.concatenate([own, np.tensordot(mix, own, 1)]))
+    take = make_take(head)
+    take.expression[:, :6] = np.where(take.valid[:, None] == 0, 0, np.nan)
+    text = write_flame_sequence(tmp_path / "a.npz", take, head)
+    assert text.startswith("named units in coefficients: 0.00 of ")
+    sequence = read_flame_sequence(tmp_path / "a.npz")
+    np.testing.assert_allclose(sequence.expr, take.expression[:, 6:] @ mix, atol=1e-4)
+    back, text = onto_units(flame_take(sequence, head, tmp_path / "a.npz"), head)
+    assert text.startswith("coefficients in named units: 0.00 of ")
+    np.testing.assert_allclose(back.expression, take.expression, atol=1e-4)
+    assert onto_units(take, head) == (take, "")  # nothing to say
+
+
+def test_coefficients_said_in_units_leave_the_surface_as_it_was(
+    flame_head: HeadModel, make_take: Callable[..., Take]
+) -> None:
+    head = replace(flame_head, joint_expression=np.random.default_rng(2).normal(0, 0.01, (8, 5, 3)))
+    head.joint_expression[6:] = 0
+    take = make_take(head)
+    back, text = onto_units(take, head)
+    left, size = (float(word) for word in re.findall(r"\d+\.\d+", text))
+    assert 0 < left < size
+    assert not np.nan_to_num(back.expression[:, :6]).any() and np.isnan(back.expression[5]).all()
+    for index in (0, 39):
+        was, now = (vertices_at(one, head, index) for one in (take, back))
+        np.testing.assert_allclose(now, was, atol=1e-6)
 
 
 def test_coefficients_are_found_by_their_number() -> None:

@@ -13,7 +13,7 @@ import pytest
 from microface.backend.take import read_take, write_take
 from microface.backend.types import Event, Take
 from microface.models.assets import asset_path
-from microface.models.head.model import read_head
+from microface.models.head.model import HeadModel, read_head, write_head
 
 BOOTSTRAP = Path(__file__).resolve().parents[4] / "backend" / "bootstrap.py"
 
@@ -53,6 +53,29 @@ def test_one_take_to_every_table_and_back(take: Path, tmp_path: Path) -> None:
         assert (event.kind, event.units) == ("micro", ("mouthSmileLeft",))
     told = run("annotations", take, tmp_path / "d.csv")
     assert "found 1, missed 0, false 0: precision 1.00" in told.stdout
+
+
+def test_a_flame_sequence_in_units_and_back(flame_head: HeadModel, tmp_path: Path) -> None:
+    """What could not be said is told wherever one is said in the other."""
+    head, sequence = tmp_path / "head.npz", tmp_path / "smirk.npz"
+    write_head(head, flame_head)
+    np.savez(sequence, expr=np.random.default_rng(4).normal(size=(5, 6)))
+    told = "coefficients in named units: "
+    done = run("import", sequence, "--out", tmp_path / "own.npz", "--fps", "25", "--head", head)
+    assert told in done.stdout, done.stderr
+    done = run("import", sequence, "--out", tmp_path / "units.npz", "--fps", "25", "--head", head, "--units")
+    assert told in done.stdout, done.stderr
+    own, units = read_take(tmp_path / "own.npz"), read_take(tmp_path / "units.npz")
+    assert not own.expression[:, 6:].any() and not units.expression[:, :6].any()
+    done = run("export", tmp_path / "own.npz", "--arkit", tmp_path / "a.csv", "--head", head)
+    assert done.stdout.startswith(f"wrote {tmp_path / 'a.csv'}: {told}")
+    done = run("import", tmp_path / "a.csv", "--out", tmp_path / "back.npz")
+    lids = [read_take(tmp_path / "back.npz").expression_names.index(name) for name in flame_head.expression_names[6:]]
+    np.testing.assert_allclose(read_take(tmp_path / "back.npz").expression[:, lids], units.expression[:, 6:], atol=1e-6)
+    done = run("export", tmp_path / "own.npz", "--arkit", tmp_path / "b.csv")
+    assert done.returncode == 1 and "another head" in done.stderr
+    done = run("export", tmp_path / "units.npz", "--flame", tmp_path / "f.npz", "--head", head)
+    assert f"{tmp_path / 'f.npz'}: named units in coefficients: " in done.stdout
 
 
 @pytest.mark.parametrize(

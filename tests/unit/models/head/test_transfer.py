@@ -67,7 +67,7 @@ def test_a_turned_and_larger_copy_gets_turned_and_larger_units(generic):
     error = errors(transferred(copy, source)[:, skin], (generic.expression @ turn.T)[:, skin])
     unlike = {name for name, share in zip(UNIT_NAMES, error, strict=True) if share > 0.05}
     assert unlike == {"eyeBlinkLeft", "eyeBlinkRight"}  # these end where the lids meet
-    assert np.median(error) < 0.01
+    assert np.median(error) < 0.012
 
 
 @pytest.mark.long
