@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The built zip, and a clip for it."""
+"""The built zip, a clip for it, and a Blender with a window."""
 
 import os
 import platform
-from collections.abc import Callable
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+LIMIT_S = 800  # of a session in a window
 
 
 def this_platform() -> str:
@@ -32,3 +36,27 @@ def extension_zip() -> Path:
 def clip(portrait_clip: Callable[[np.ndarray], Path]) -> Path:
     """Two seconds of a real face that drifts by a few pixels."""
     return portrait_clip(np.round(2 * np.sin(np.linspace(0, np.pi, 50))).astype(int))
+
+
+@pytest.fixture(scope="module")
+def in_window(extension_zip: Path) -> Iterator[Callable[[Path, str, Path], Path]]:
+    """in_window(script, variable, file): run a script in a Blender with a window, which finds the file's path in the
+    environment; gives the folder of what it left there. See test_ui.py."""
+    launcher = os.environ.get("MICROFACE_BLENDER_WINDOW")
+    if not launcher:
+        pytest.skip("no Blender with a window: MICROFACE_BLENDER_WINDOW is not set")
+    with tempfile.TemporaryDirectory(
+        prefix="microface_", dir="/tmp"
+    ) as folder:  # seen by both sides, also from a chroot
+
+        def run(session: Path, variable: str, file: Path) -> Path:
+            given = shutil.copy(file, folder)
+            script, out = Path(folder, "session.py"), Path(folder, "out")
+            script.write_text(f"import os\nos.environ[{variable!r}] = {given!r}\n{session.read_text()}")
+            subprocess.run([launcher, str(out), str(script), str(extension_zip)], timeout=LIMIT_S, check=True)
+            if shots := os.environ.get("MICROFACE_UI_SHOTS"):
+                for picture in out.glob("*.png"):
+                    shutil.copy(picture, shots)
+            return out
+
+        yield run

@@ -10,38 +10,18 @@ folder that keeps the screenshots.
 
 import json
 import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 SESSION = Path(__file__).with_name("ui_session.py")
-LIMIT_S = 800
 
 
 @pytest.fixture(scope="module")
-def session(extension_zip: Path, clip: Path) -> Iterator[Path]:
+def session(in_window: Callable[..., Path], clip: Path) -> Path:
     """The folder of screenshots after the session."""
-    launcher = os.environ.get("MICROFACE_BLENDER_WINDOW")
-    if not launcher:
-        pytest.skip("no Blender with a window: MICROFACE_BLENDER_WINDOW is not set")
-    with tempfile.TemporaryDirectory(
-        prefix="microface_", dir="/tmp"
-    ) as folder:  # seen by both sides, also from a chroot
-        footage = Path(os.environ.get("MICROFACE_UI_CLIP", clip))
-        shutil.copy(footage, folder)
-        script = Path(folder, "session.py")
-        header = f"import os\nos.environ['MICROFACE_CLIP'] = {str(Path(folder, footage.name))!r}\n"
-        script.write_text(header + SESSION.read_text())
-        out = Path(folder, "out")
-        subprocess.run([launcher, str(out), str(script), str(extension_zip)], timeout=LIMIT_S, check=True)
-        if shots := os.environ.get("MICROFACE_UI_SHOTS"):
-            for picture in out.glob("*.png"):
-                shutil.copy(picture, shots)
-        yield out
+    return in_window(SESSION, "MICROFACE_CLIP", Path(os.environ.get("MICROFACE_UI_CLIP", clip)))
 
 
 @pytest.fixture(scope="module")
