@@ -34,7 +34,7 @@ ROUNDS = 6
 LESS = 0.3  # of its trust keeps what crosses
 BACK = 1.5e-4  # m
 STILL = 1e-5  # m: what moves less counts as not moving
-HELD = (0.25, 0.5, 0.75, 1.0)  # strengths at which crossings are counted
+HELD = (0.25, 0.5, 1.0)  # strengths at which crossings are counted
 
 
 @dataclass(frozen=True)
