@@ -53,7 +53,9 @@ def _add_export(verb: argparse.ArgumentParser, blender: bool) -> None:
     verb.add_argument("take", type=Path, metavar="TAKE")
     verb.add_argument("--csv", type=Path, metavar="F.csv", help="units, action units, pose, regions with deviations")
     verb.add_argument("--arkit", type=Path, metavar="F.csv", help="52 weights, head and eyes, as Live Link Face does")
-    verb.add_argument("--flame", type=Path, metavar="F.npz", help="FLAME coefficients, of a take on a FLAME head")
+    verb.add_argument(
+        "--flame", type=_file_of("npz"), metavar="F.npz", help="FLAME coefficients, of a take on a FLAME head"
+    )
     verb.add_argument("--elan", type=Path, metavar="F.txt", help="events as ELAN's tab-delimited text")
     verb.add_argument("--casme2", type=Path, metavar="F.csv", help="events as a coding sheet of CASME II")
     verb.add_argument("--samm", type=Path, metavar="F.csv", help="events as a coding sheet of SAMM")
@@ -99,7 +101,7 @@ def _add_heads(verb: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
 
 
 def _file_of(format_: str) -> Callable[[str], Path]:
-    """A path whose ending is that of the format: Blender's exporters go by it. USD has three."""
+    """A path whose ending is that of the format: readers and Blender's exporters go by it. USD has three."""
     endings = (".usd", ".usda", ".usdc") if format_ == "usd" else (f".{format_}",)
 
     def path(text: str) -> Path:

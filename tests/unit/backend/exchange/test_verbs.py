@@ -100,5 +100,11 @@ def test_what_cannot_be_done_is_one_line_and_no_file(
 
 
 def test_wrong_usage_is_status_2() -> None:
-    for arguments in (["import", "a.csv"], ["import", "a.csv", "--out", "b", "--fps", "0"], ["annotations", "a"]):
+    flame = ["export", "a.npz", "--flame", "a.csv"]  # `import` knows a FLAME sequence by its ending
+    for arguments in (
+        ["import", "a.csv"],
+        ["import", "a.csv", "--out", "b", "--fps", "0"],
+        ["annotations", "a"],
+        flame,
+    ):
         assert run(*arguments).returncode == 2
