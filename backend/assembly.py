@@ -69,10 +69,10 @@ def perform(surface: Surface, solved: Solved) -> Performance:
     )  # fmt: skip
 
 
-def largest_motion(surface: Surface, solved: Solved, start: int, end: int) -> float:
-    """Work px by which the skin moves between two frames at its most moved place: what a person would see as the size."""
+def largest_motion(surface: Surface, solved: Solved, shown: NDArray[np.bool_], start: int, end: int) -> float:
+    """Work px by which the skin shown (V,) moves between two frames at its most moved place: what a person sees as the size."""
     columns = _strength(surface, solved.units[[start, end]], solved.detail[[start, end]])
-    moved = np.tensordot(columns[1] - columns[0], surface.basis[:, surface.seen & surface.skin], 1)
+    moved = np.tensordot(columns[1] - columns[0], surface.basis[:, surface.seen & surface.skin & shown], 1)
     return float(np.percentile(np.linalg.norm(moved, axis=1), 99.7) * surface.px_per_m)
 
 

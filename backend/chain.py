@@ -173,7 +173,7 @@ def _pose(parent: Anchor, shot: Shot) -> tuple[Array, Array]:
     """
     surface, field = parent.neutral.surface, parent.neutral.field
     coarse, template, camera = parent.coarse(shot.poses)[:1], field.template, surface.reference.camera
-    motion, _ = parent.neutral.measure(shot.pictures[:1], shot.landmarks[:1], coarse)
+    motion, *_ = parent.neutral.measure(shot.pictures[:1], shot.landmarks[:1], coarse)
     views = coarse.views(surface.sighted, camera)
     at, slope = views.apply(field.displacement(motion))[0], template.gradient @ np.linalg.inv(views.affine[0])
 
@@ -235,8 +235,8 @@ class Measured(NamedTuple):
 
 def _measured(anchor: Anchor, shot: Shot) -> Measured:
     coarse = anchor.coarse(shot.poses)
-    motion, residual = anchor.neutral.measure(shot.pictures, shot.landmarks, coarse)
-    return Measured(motion, coarse, residual / anchor.neutral.texture)
+    motion, residual, hidden = anchor.neutral.measure(shot.pictures, shot.landmarks, coarse)
+    return Measured(motion, coarse, anchor.neutral.missing(residual, hidden))
 
 
 def _smooth(field: MotionField, motion: Array, known: NDArray[np.bool_]) -> Array:

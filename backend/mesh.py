@@ -18,7 +18,7 @@ from ..models.head.model import HeadModel
 from . import npz
 from .atomic import whole_file
 from .errors import MicrofaceError
-from .types import BRIDGED, Progress, Take
+from .types import BRIDGED, Ints, Progress, Take
 
 MAX_BYTES = 4 * 10**9
 
@@ -83,3 +83,13 @@ def vertices_at(take: Take, head: HeadModel, index: int) -> NDArray[np.float64]:
     return head.vertices(
         take.shape, take.expression[index], take.pose[index], take.translation[index], take.shape_offset + detail
     )
+
+
+def hidden_vertices(take: Take, index: int) -> NDArray[np.bool_]:
+    """(V,) which vertices something hides in a frame: they are where the rest of the face lets one believe."""
+    return covered_skin(take.patch, take.covered[index] > 0)
+
+
+def covered_skin(patch: Ints, covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(V,) which vertices lie in patches covered (P,), by the patch (V,) of each."""
+    return np.asarray(np.append(covered, False)[patch])  # the last is that of patch -1

@@ -18,11 +18,15 @@ from .deviation import SIZE_SHARE
 from .gaze import LOOKS, eye_radius, eye_turns, looks
 from .heads import record
 from .lids import LIDS, closing
+from .mesh import covered_skin
 from .motion.footage import landmarks_between
 from .noise import Visibility
 from .solve.clip import Solved
 from .template import Neutral
 from .types import BRIDGED, CUT, MEASURED, NO_FACE, OCCLUDED, Clip, Event, Floats, HeadFit, Settings, Take, Tracks
+from .unseen import SHOWN, bridged, doubted, lost, seen_shares
+
+Array = NDArray[np.float64]
 
 LONGEST_BRIDGE_S = 0.1  #: a longer span whose picture is hidden is an occlusion
 
@@ -62,9 +66,12 @@ def assemble(
     first, count = int(tracks.frame[0]), len(solved.place)
     valid = validity(tracks, np.isfinite(solved.place[:, 0]), solved.hidden)
     valid = _mark_occlusions(valid, clip.fps)
-    acted = _blanked(_with_gaze(perform(neutral.surface, solved), neutral, tracks, rest, first), valid > BRIDGED)
+    solved = bridged(solved, neutral.surface, neutral.patch, clip.fps)
+    acted, seen = doubted(perform(neutral.surface, solved), neutral.surface, neutral.patch, solved.covered)
+    acted = _blanked(_with_gaze(acted, neutral, tracks, rest, first), valid > BRIDGED)
     time_s = clip.time_s[first : first + count]
-    found = _events(acted, neutral, tracks, fit, rest, valid, time_s)
+    hidden = lost(_shares(acted.motion_names, neutral, solved), SHOWN, clip.fps)
+    found = _events(acted, neutral, tracks, fit, rest, valid, time_s, hidden)
     found = tuple(sized(event, neutral, solved, time_s) for event in found)
     row = np.flatnonzero(np.isfinite(tracks.landmarks[:, 0, 0]))
     confidence = np.interp(np.arange(count) + first, tracks.frame, tracks.confidence)
@@ -84,7 +91,8 @@ def assemble(
         depth_std=f32(acted.depth_std),
         camera=fit.camera, size=(clip.width, clip.height),
         landmark_frames=tracks.frame[row] - first, landmarks=f32(tracks.landmarks[row][:, :, :2]),
-        confidence=f32(confidence), noise_px=visible.px, noise_reason=visible.reason,
+        confidence=f32(confidence), seen=f32(seen), patch=neutral.patch.astype(np.int32), covered=solved.covered.astype(np.uint8),
+        noise_px=visible.px, noise_reason=visible.reason,
         template_frames=np.unique(np.concatenate([anchor.neutral.frames for anchor in anchors])) - first, events=found,
         head=record(head),
         source={"path": str(clip.path.resolve()), "sha256": clip.sha256, "fps": clip.fps, "first_frame": first},
@@ -100,8 +108,9 @@ def _events(
     rest: NDArray[np.int64],
     valid: NDArray[np.uint8],
     time_s: Floats,
+    hidden: NDArray[np.bool_],
 ) -> tuple[Event, ...]:
-    """Events of the skin's units, and of the lids and eyes as the tracker sees them, in source px.
+    """Events of the skin's units, and of the lids and eyes as the tracker sees them, in source px, where they are not hidden.
 
     Where something hides the face, though it be for a moment, the tracker only guesses the eyes.
     """
@@ -116,7 +125,15 @@ def _events(
     std = np.c_[acted.motion_std_px[:, skin] * factor, np.tile(np.r_[trembled, shaken], (len(frames), 1))]
     full = factor / surface.unit_scale[: len(surface.unit_names)][skin]
     full = np.r_[full, gap, np.full(len(LOOKS), eye_radius(surface.px_per_m * factor))]
-    return events.detect(time_s, motion, std, (*names, *LIDS, *LOOKS), valid, full)
+    return events.detect(time_s, motion, std, (*names, *LIDS, *LOOKS), valid, full, hidden)
+
+
+def _shares(names: tuple[str, ...], neutral: Neutral, solved: Solved) -> Array:
+    """(T, K) how much is seen of the skin's units, and of lids and looks: the tracker tells them from the whole face."""
+    skin = [k for k, name in enumerate(names) if name not in LIDS]
+    eyes = np.where(solved.covered.any(1), 0.0, 1.0)
+    shares = seen_shares(neutral.surface.basis[skin], neutral.patch, solved.covered)
+    return np.c_[shares, np.tile(eyes[:, None], len(LIDS) + len(LOOKS))]
 
 
 def _believed(tracks: Tracks, fit: HeadFit) -> Tracks:
@@ -137,7 +154,8 @@ def sized(event: Event, neutral: Neutral, solved: Solved, time_s: Floats) -> Eve
     )
     # What was under way when the measurement began was seen to end, not to begin.
     still = onset if onset < apex else offset
-    size = largest_motion(neutral.surface, solved, still, apex) * neutral.window.factor
+    shown = ~covered_skin(neutral.patch, solved.covered[[still, apex]].any(0))
+    size = largest_motion(neutral.surface, solved, shown, still, apex) * neutral.window.factor
     std = np.hypot(event.peak_std_px * size / max(event.peak_px, 1e-9), SIZE_SHARE * size)
     return replace(event, peak_px=size, peak_std_px=float(std))
 

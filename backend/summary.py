@@ -88,6 +88,7 @@ def describe(take: Take) -> dict[str, str]:
         "frames": f"{frames} at {float(take.source.get('fps', 0)):.6g} a second",
         "time": f"{take.time_s[0]:.3f} s to {take.time_s[-1]:.3f} s",
         "measured": f"{measured} frames, {frames - measured - missing} bridged, {missing} without a result",
+        "hidden in part": f"{int(np.count_nonzero(take.covered.any(1)))} frames",
         "picture": f"{take.size[0]} x {take.size[1]} px, focal length {take.camera[0, 0]:.0f} px",
         "head": terms(take.head),
         "keys": f"{len(take.expression_names)} units, {detail(take)}",

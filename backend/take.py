@@ -6,11 +6,14 @@ of what is in it: type (`f4` float32, `f8` float64, `u1` uint8, `i4`, `i8` integ
 
     T frames   E expression units   J joints      S identity modes   V head vertices   D detail modes
     N tracked frames   L landmarks   R posterior rank   K noise regions   M template frames   Q events
+    P patches of the face
 
 Times are seconds, lengths metres, angles radians, sizes on the picture pixels; what each field means stands at
-`types.Take`, whose names the fields bear. Numbers are NaN where `valid` is above 1. Events are columns, one row an
-event; `event_units` joins the unit names with commas. `noise_px[k]` belongs to the region `noise_regions[k]`;
-`noise_reason` is one word. `head`, `source`, `settings` and `software` are JSON objects.
+`types.Take`, whose names the fields bear. Numbers are NaN where `valid` is above 1. Where something hides only a part
+of the face the frame stays valid: `covered` names the patches (`patch` says which a vertex belongs to), `seen` how much
+of each unit's evidence is left. Events are columns, one row an event; `event_units` joins the unit names with commas.
+`noise_px[k]` belongs to the region `noise_regions[k]`; `noise_reason` is one word. `head`, `source`, `settings` and
+`software` are JSON objects.
 """
 
 from __future__ import annotations
@@ -63,6 +66,9 @@ FIELDS: Schema = {
     "landmark_frames": ("i8", ("N",)),
     "landmarks": ("f4", ("N", "L", 2)),
     "confidence": ("f4", ("T",)),
+    "seen": ("f4", ("T", "E")),
+    "patch": ("i4", ("V",)),
+    "covered": ("u1", ("T", "P")),
     "noise_regions": ("U", ("K",)),
     "noise_px": ("f4", ("K",)),
     "noise_reason": ("U", ()),
@@ -227,6 +233,8 @@ def _plausible(arrays: Arrays) -> None:
         raise npz.Mismatch(f"'valid' is above {CUT}")
     if not 0 <= float(arrays["detail_kept"]) <= 1 + 1e-6:
         raise npz.Mismatch("'detail_kept' is no share")
+    if ((arrays["patch"] < -1) | (arrays["patch"] >= arrays["covered"].shape[1])).any():
+        raise npz.Mismatch("'patch' names patches that 'covered' lacks")
     for name in ("landmark_frames", "template_frames"):
         if ((arrays[name] < 0) | (arrays[name] >= len(time_s))).any():
             raise npz.Mismatch(f"'{name}' points beyond the clip")

@@ -13,20 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .landmark_sheet import LandmarkSheet
-from .motion.field import MotionField
+from .motion.field import MotionField, Views
+from .motion.mask import OccluderMask
 from .motion.rigid import RigidMotion
+from .motion.uncover import uncovered
 from .motion.window import Window, highpass, highpass_spline
 from .sight import Sight
 from .solve.surface import Reference, Surface
 
 Array = NDArray[np.float64]
 Picture = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 AVERAGED = 24  #: of these, frames that make the template
 PIXELS = 14000  #: used for the fine fit, of some 50000 of a 240 px face
 COARSE_PIXELS = 5000
 COARSE_BLUR = 2.5  #: px at 240: brings a start that is a few pixels off into reach
 LEAST_NOISE = 0.3  #: luma: 8 bit rounding alone
+NARROWINGS = 3  #: of what is taken for hidden
+ODD = 3.0  #: times the usual residual: such a frame is read once more
+REFITS = 3  #: steps of a fit without what is hidden
+MOSTLY = 0.5  #: of what a node is seen by: more hidden than this, it starts from its neighbours
 AS_NEAR = 1.2
 COMPANY = 0.3  #: share of the candidates that must be near
 ALIKE = 0.6  #: share of the candidates that are taken to be at rest
@@ -39,6 +46,7 @@ class Neutral:
 
     Attributes:
         window: the work picture.
+        picture: (H, W) luma, the reference frame.
         surface: the head under the template's pixels.
         field, coarse: the fits against the fine and the blurred template; coarse_points (M, 3) camera space, under the latter.
         landmarks: (478, 2) work px in the reference frame.
@@ -47,6 +55,7 @@ class Neutral:
     """
 
     window: Window
+    picture: Picture
     surface: Surface
     field: MotionField
     coarse: MotionField
@@ -65,7 +74,17 @@ class Neutral:
     def _by_landmarks(self) -> LandmarkSheet:
         return LandmarkSheet(self.field.sheet, self.surface.reference, self.landmarks)
 
-    def measure(self, work: list[Picture], landmarks: Array, motion: RigidMotion) -> tuple[Array, Array]:
+    @cached_property
+    def mask(self) -> OccluderMask:
+        """The template's cells."""
+        return OccluderMask(self.field, self.landmarks)
+
+    @cached_property
+    def patch(self) -> NDArray[np.int64]:
+        """(V,) the cell that shows each vertex; -1 = none."""
+        return self.surface.owners(self.mask.cell)
+
+    def measure(self, work: list[Picture], landmarks: Array, motion: RigidMotion) -> tuple[Array, Array, Mask]:
         """Dense motion of B frames against the template, on top of the head's coarse motion.
 
         Args:
@@ -74,21 +93,67 @@ class Neutral:
             motion: of the B frames against the reference.
 
         Returns:
-            sheet coefficients (B, 2n) px, and the residual's mean square (B,) luma^2 at the template's contrast.
+            sheet coefficients (B, 2n) px, the residual's mean square (B,) luma^2 at the template's contrast where nothing hides it,
+            and the cells of `mask` (B, cells) that something hides.
         """
-        blur = COARSE_BLUR * self.window.scale
+        field, blur = self.field, COARSE_BLUR * self.window.scale
         rough = [highpass(w, self.window.scale, blur) for w in work]
         fine = [highpass_spline(w, self.window.scale) for w in work]
         camera = self.surface.reference.camera
         first = self._by_landmarks.motion(self.window.to_work(landmarks), motion)
+        moved = np.linalg.norm(field.displacement(first), axis=2) / self.window.scale
         first = self.coarse.fit(rough, motion.views(self.coarse_points, camera), first, steps=2)
-        c, difference = self.field.settle(fine, motion.views(self.surface.sighted, camera), first, steps=2)
+        views = motion.views(self.surface.sighted, camera)
+        c, difference = field.settle(fine, views, first, steps=2)
+        residual = field.without_light(difference)
+        left = self._left(difference, residual, np.ones(residual.shape, bool))
+        for k in np.flatnonzero((difference**2).mean(1) > ODD * self.residual_variance).tolist():
+            odd = slice(k, k + 1)  # its last step may have been large
+            residual[odd] = field.residual([fine[k]], _view(views, k), c[odd])
+        hidden = self.mask.find(residual, moved)
+        for k in np.flatnonzero(hidden.any(1)).tolist():
+            c[k], left[k], hidden[k] = self._beside(work[k], _view(views, k), c[k], hidden[k : k + 1])
+        return c, left, hidden
+
+    def _beside(self, work: Picture, view: Views, start: Array, hidden: Mask) -> tuple[Array, float, Mask]:
+        """Coefficients, what is left and hidden cells of one frame, of which at most the cells `hidden` (1, cells) are.
+
+        What is hidden must not pull its neighbours, nor the light, nor shine through the high-pass into the picture beside it.
+        Without all that, skin that it had spoiled shows again.
+        """
+        field, c = self.field, start[None]
+        for turn in range(NARROWINGS + 1):
+            seen = ~self.mask.pixels(hidden)
+            c = field.bridged(c[0], self.mask.nodes(hidden)[0] > MOSTLY)[None]
+            face = uncovered(work, self.picture, view.apply(field.displacement(c))[0], field.template.points, seen[0])
+            fine = [highpass_spline(work, self.window.scale, face)]
+            c = field.fit(fine, view, c, REFITS, seen)
+            difference = field.difference(fine, view, c)
+            residual = field.without_light(difference, seen)
+            if turn < NARROWINGS:
+                hidden = self.mask.narrowed(residual, hidden)
+        return c[0], float(self._left(difference, residual, ~self.mask.pixels(hidden))[0]), hidden[0]
+
+    def missing(self, residual: Array, hidden: Mask) -> Array:
+        """(B,) share of the template's texture that frames fail to show: all of what is hidden, of the rest the residual."""
+        gone = hidden @ self.mask.texture
+        return np.asarray(gone + (1 - gone) * residual / self.texture)
+
+    def _left(self, difference: Array, residual: Array, seen: Mask) -> Array:
+        """(B,) luma^2: mean square of residuals (B, M) at the template's contrast over the pixels seen (B, M).
+
+        A blank hand is the template with its light turned down to nothing: what little it shows must not count as a good fit.
+        """
         template = self.field.template
-        residual = self.field.without_light(difference) ** 2 @ template.weight / template.weight.sum()
-        # A blank hand is the template with its light turned down to nothing: what little it shows must not count as a good fit.
-        own = template.weight * template.value
-        shown = 1 - difference @ own / (own @ template.value)
-        return c, residual / np.clip(shown, LEAST_SHOWN, 1) ** 2
+        weight = template.weight * seen
+        own = weight * template.value
+        shown = 1 - (difference * own).sum(1) / np.maximum(own @ template.value, 1e-12)
+        return (residual**2 * weight).sum(1) / np.maximum(weight.sum(1), 1e-12) / np.clip(shown, LEAST_SHOWN, 1) ** 2
+
+
+def _view(views: Views, k: int) -> Views:
+    """Of one frame."""
+    return Views(views.base[k : k + 1], views.affine[k : k + 1])
 
 
 def build_neutral(
@@ -133,7 +198,17 @@ def build_neutral(
     spread = (residual**2 * field.template.weight).sum(1) / field.template.weight.sum()
     variance = max(float(np.median(spread)), LEAST_NOISE**2)
     surface = Surface(reference, field.template.points, sight.triangle, sight.weight, rest)
-    return Neutral(window, surface, field, coarse, coarse_points, landmarks[first], np.sort(frames[like]), variance)
+    return Neutral(
+        window,
+        pictures[first],
+        surface,
+        field,
+        coarse,
+        coarse_points,
+        landmarks[first],
+        np.sort(frames[like]),
+        variance,
+    )
 
 
 def most_usual_frame(reference: Reference, pictures: list[Picture], landmarks: Array, motion: RigidMotion) -> int:

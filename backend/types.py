@@ -165,6 +165,9 @@ class Take:
     landmark_frames: NDArray[np.int64]  #: (N,) indices into time_s
     landmarks: NDArray[np.float32]  #: (N, 478, 2) px
     confidence: NDArray[np.float32]  #: (T,)
+    seen: NDArray[np.float32]  #: (T, E) share of what shows a unit that nothing hid; below 0.5 it is bridged
+    patch: NDArray[np.int32]  #: (V,) the patch of the face that a vertex belongs to; -1 = none that was measured
+    covered: NDArray[np.uint8]  #: (T, P) 1 where something hid a patch: its vertices are not measured in that frame
     noise_px: dict[str, float]  #: smallest visible motion (2 sigma) per region
     noise_reason: str  #: what makes it so: noise, compression, size or rate
     template_frames: NDArray[np.int64]  #: frames averaged to the neutral template, indices into time_s

@@ -55,14 +55,20 @@ class Courses:
 
     def without(self, acts: list[Act]) -> Courses:
         """The courses with straight lines where events cover them."""
-        motion, shown = np.array(self.motion_px, float), self.shown.copy()
+        covered = np.zeros(self.shown.shape, bool)
         for begin, margin in COVERED[acts[0].kind] if acts else ():
-            covered = self._covered(acts, margin)
-            for column in [column for column, name in enumerate(self.names) if name.startswith(begin)]:
-                measured = np.isfinite(motion[:, column])
-                known, hidden = measured & ~covered, measured & covered
-                line = np.interp(self.time_s[hidden], self.time_s[known], motion[known, column]) if known.any() else 0.0
-                motion[hidden, column], shown[hidden, column] = line, False
+            columns = [column for column, name in enumerate(self.names) if name.startswith(begin)]
+            covered[:, columns] = self._covered(acts, margin)[:, None]
+        return self.straight(covered)
+
+    def straight(self, covered: NDArray[np.bool_]) -> Courses:
+        """The courses with straight lines where something covers them (T, E)."""
+        motion, shown = np.array(self.motion_px, float), self.shown.copy()
+        for column in np.flatnonzero(covered.any(0)):
+            measured = np.isfinite(motion[:, column])
+            known, hidden = measured & ~covered[:, column], measured & covered[:, column]
+            line = np.interp(self.time_s[hidden], self.time_s[known], motion[known, column]) if known.any() else 0.0
+            motion[hidden, column], shown[hidden, column] = line, False
         return replace(self, motion_px=motion, shown=shown)
 
     def _covered(self, acts: list[Act], margin: float) -> NDArray[np.bool_]:

@@ -58,6 +58,7 @@ def detect(
     names: tuple[str, ...],
     valid: Ints,
     full_px: Array | None = None,
+    hidden: NDArray[np.bool_] | None = None,
 ) -> tuple[Event, ...]:
     """Find the events of a clip.
 
@@ -69,12 +70,14 @@ def detect(
         valid: (T,) frames above `BRIDGED` split the clip.
         full_px: (E,) the units' size at full strength, of a lid the gap it closes, of a look the eye's radius: lids and looks that
             move only a little of it are none. None = not known.
+        hidden: (T, E) where something before the face hides a unit: there is no event. None = nowhere.
 
     Returns:
         Events by onset. `confidence` is the probability that a minute of noise has no peak as high as this.
     """
     shown, pulled = np.ones(np.shape(motion_px), bool), np.zeros((len(time_s), 1))
     left = Courses(time_s, motion_px, std_px, names, valid, full_px, pulled, shown)
+    left = left if hidden is None else left.straight(hidden)
     acts: list[Act] = []
     for kind, belongs, whole in KINDS:
         own = left.of(tuple(k for k, name in enumerate(names) if belongs(name)))

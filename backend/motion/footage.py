@@ -31,7 +31,8 @@ class DenseMotion:
 
     Attributes:
         first: frame number of row 0.
-        residual: (T,) mean square of the fit, luma^2; NaN where there was no face.
+        residual: (T,) mean square of the fit where nothing hides the face, luma^2; NaN where there was no face.
+        hidden: (T, cells) what something hides, in the cells of the template's mask.
         coarse: the head's coarse motion (T) the sheet is measured on top of; identity where there was no face.
         size: coefficients a frame.
         offset: of row 0 in the file, bytes.
@@ -39,6 +40,7 @@ class DenseMotion:
 
     first: int
     residual: Array
+    hidden: NDArray[np.bool_]
     coarse: RigidMotion
     size: int
     _file: IO[bytes]
@@ -50,10 +52,18 @@ class DenseMotion:
         flat = np.fromfile(self._file, np.float32, (stop - start) * self.size)
         return flat.reshape(-1, self.size).astype(float)
 
-    def add(self, frames: NDArray[np.int64], motion: Array, residual: Array, coarse: RigidMotion) -> None:
+    def add(
+        self,
+        frames: NDArray[np.int64],
+        motion: Array,
+        residual: Array,
+        hidden: NDArray[np.bool_],
+        coarse: RigidMotion,
+    ) -> None:
         """Note what was measured in frames (B,)."""
         rows = frames - self.first
-        self.residual[rows], self.coarse.turn[rows], self.coarse.shift[rows] = residual, coarse.turn, coarse.shift
+        self.residual[rows], self.hidden[rows] = residual, hidden
+        self.coarse.turn[rows], self.coarse.shift[rows] = coarse.turn, coarse.shift
         for row, one in zip(rows.tolist(), motion.astype(np.float32), strict=True):
             self._file.seek(self.offset + row * self.size * 4)
             one.tofile(self._file)
@@ -89,12 +99,13 @@ def _chunks(frames: Iterable[Frame], tracks: Tracks, window: Window) -> Iterator
 
 
 class _Part(NamedTuple):
-    """What a span measured in the frames (B,) of a chunk: sheet motion (B, 2n), its residual (B,), the head's coarse motion."""
+    """What a span measured in the frames (B,) of a chunk: as in `DenseMotion`."""
 
     span: int
     frames: NDArray[np.int64]
     motion: Array
     residual: Array
+    hidden: NDArray[np.bool_]
     coarse: RigidMotion
 
 
@@ -127,7 +138,7 @@ def measure_footage(
     measured = partial(_measured, anchors=anchors, spans=spans, tracks=tracks, fit=fit)
     for parts in in_order(measured, _chunks(frames, tracks, anchors[0].neutral.window)):
         for part in parts:
-            motions[part.span].add(part.frames, part.motion, part.residual, part.coarse)
+            motions[part.span].add(part.frames, part.motion, part.residual, part.hidden, part.coarse)
         done += CHUNK
         yield min(done / spans[-1].stop, 1.0), motions
 
@@ -138,8 +149,10 @@ def _blank(anchors: Sequence[Anchor], spans: Sequence[Span], first: int) -> list
     out, offset = [], 0
     for span in spans:
         count, size = span.stop - span.start, 2 * anchors[span.anchor].neutral.field.sheet.size
+        cells = len(anchors[span.anchor].neutral.mask.texture)
         still = RigidMotion(np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)))
-        out.append(DenseMotion(first + span.start, np.full(count, np.nan), still, size, file, offset))
+        blank = np.full(count, np.nan), np.zeros((count, cells), bool)
+        out.append(DenseMotion(first + span.start, *blank, still, size, file, offset))
         offset += count * size * 4
     file.truncate(offset)
     return out

@@ -13,6 +13,7 @@ from ..types import Floats
 from .view import View
 
 LINE = (120, 255, 215)
+HIDDEN = (255, 110, 90)  #: lines where something hides the face: they are believed, not measured
 BACKGROUND = (30, 32, 36)
 COLOURS = {
     "skin": (214, 188, 172),
@@ -40,7 +41,14 @@ class Wireframe:
         self._edges = np.unique(np.sort(sides, axis=1), axis=0)
         self._faces = head.faces
 
-    def draw(self, picture: NDArray[np.uint8], vertices: Floats, camera: Floats, view: View) -> NDArray[np.uint8]:
+    def draw(
+        self,
+        picture: NDArray[np.uint8],
+        vertices: Floats,
+        camera: Floats,
+        view: View,
+        hidden: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.uint8]:
         """Draw over a copy of the panel's picture the lines that face the camera.
 
         Args:
@@ -48,13 +56,16 @@ class Wireframe:
             vertices: (V, 3) m, camera space.
             camera: K (3, 3) of the whole picture.
             view: of the panel.
+            hidden: (V,) vertices that are not measured in this frame; their lines get another colour.
         """
         towards = (vertex_normals(vertices, self._faces) * vertices).sum(1) < 0
         seen = self._edges[towards[self._edges].all(1)]
         points = project(vertices, view.matrix @ camera)[:, :2]
         lines = np.round(points[seen] * 2**_SUBPIXEL).astype(np.int32)
         over = picture.copy()
-        cv2.polylines(over, list(lines), False, LINE, 1, cv2.LINE_AA, _SUBPIXEL)
+        away = np.zeros(len(seen), bool) if hidden is None else hidden[seen].any(1)
+        cv2.polylines(over, list(lines[~away]), False, LINE, 1, cv2.LINE_AA, _SUBPIXEL)
+        cv2.polylines(over, list(lines[away]), False, HIDDEN, 1, cv2.LINE_AA, _SUBPIXEL)
         return np.asarray(cv2.addWeighted(over, 0.55, picture, 0.45, 0))
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...models.head.model import HeadModel
 from ...models.head.raster import project
 from ..errors import MicrofaceError
-from ..mesh import refuse_other_head, vertices_at
+from ..mesh import hidden_vertices, refuse_other_head, vertices_at
 from ..types import BRIDGED, Clip, Frame, Progress, Take
 from ..video import frames, write_video
 from .drawing import Surface, Wireframe
@@ -114,7 +114,11 @@ class _Panels:
             write(blank, "not measured", (12, self._view.height - 14), (255, 150, 150))
             return blank
         vertices = vertices_at(self._take, self._head, index)
-        return self._wireframe.draw(footage, vertices, self._take.camera, self._view)
+        hidden = hidden_vertices(self._take, index)
+        drawn = self._wireframe.draw(footage, vertices, self._take.camera, self._view, hidden)
+        if hidden.any():
+            write(drawn, "red: hidden, not measured", (12, self._view.height - 14), (255, 150, 150))
+        return drawn
 
     def _magnified(self, index: int) -> NDArray[np.uint8]:
         vertices = self._performance.vertices(index, self._factor)

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from ..motion.rigid import RigidMotion
 from ..motion.window import BLUR
 from .columns import Columns
+from .hidden import HiddenPart, carried
 from .posterior import MODEL_PX, Error, Posterior, Prior, State, start
 
 Array = NDArray[np.float64]
@@ -32,12 +33,14 @@ class Block:
         coarse: the head's coarse motion they are measured on top of.
         macro: (T, X) px, large expressions from the landmarks.
         hidden: (T,) frames whose picture is not to be believed: they follow from their neighbours.
+        masked: (T, 2n) share of what every coefficient is seen by that something hides in the other frames.
     """
 
     motion: Array
     coarse: RigidMotion
     macro: Array
     hidden: NDArray[np.bool_]
+    masked: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,15 @@ class BlockResult:
     noise: float
 
 
-def _first_pose(columns: Columns, block: Block, prior: Prior, depth: Array) -> Array:
+def _first_pose(columns: Columns, block: Block, part: HiddenPart, prior: Prior, depth: Array) -> Array:
     """Pose (T, 6) beyond the coarse motion, with the large expressions held."""
     pose = np.zeros((len(block.motion), 6))
     evidence = columns.field.evidence(block.motion)
+    still = np.zeros((len(columns.normal), len(pose)))
     for _ in range(3):
         model = columns.to_sheet(columns.displacement(block.coarse, pose, depth, block.macro))
         pull = columns.coefficients[:, :6].T @ evidence.T - columns.informed[:, :6].T @ model.T
+        pull += part.completion(model, still)[:6]
         pose += np.linalg.solve(columns.normal[:6, :6], pull).T
         pose = np.clip(pose, -prior.pose_limit, prior.pose_limit)
     return pose
@@ -98,21 +103,26 @@ def solve_block(
     if depth is not None:
         state.depth = depth
     state.expression = block.macro.copy()
-    state.pose = _first_pose(columns, block, prior, state.depth)
+    part = HiddenPart(columns, block.motion, block.masked)
+    unseen = part.unseen | block.hidden[:, None]
+    state.pose = _first_pose(columns, block, part, prior, state.depth)
     model = Posterior(layout, columns.normal, prior, fps, error)
     evidence = columns.field.evidence(block.motion)
     # Folding skin looks like parallax: a block with a large expression learns no depth, and its misfit weighs more.
     for turn in range(PASSES):
         moved = columns.to_sheet(columns.displacement(block.coarse, state.pose, state.depth, state.expression))
         model.misfit = _misfit(columns, block, moved) * (MACRO_ERROR if large else 1.0) if turn else 0.0
-        right = columns.evidence(evidence, moved, state.totals(layout, prior.coarse))
+        then = state.totals(layout, prior.coarse)
+        right = columns.evidence(evidence, moved, then)
         for step in range(STEPS):
             # Each step believes what it is given of a hidden frame: left alone, it would never leave its start.
-            for values in (state.pose, state.expression):
-                values[block.hidden] = _bridged(values, block.hidden)
-            right[:, block.hidden] = columns.normal @ state.totals(layout, prior.coarse)[:, block.hidden]
+            state.pose = carried(state.pose, np.tile(block.hidden[:, None], 6))
+            state.expression = carried(state.expression, unseen)
+            now = state.totals(layout, prior.coarse)
+            given = right + part.completion(moved, now - then)
+            given[:, block.hidden] = columns.normal @ now[:, block.hidden]
             learn_time = turn >= 1 and step >= 3 and frames > 8
-            state = model.step(state, right, learn_time=learn_time)
+            state = model.step(state, given, learn_time=learn_time)
         if turn == 0 and depth is None and not large:  # before it is known what moves by itself, all motion is parallax
             model.expect_depth(state)
     return _result(columns, block, state)
@@ -139,18 +149,10 @@ def error_of(columns: Columns, residual_variance: float) -> Error:
 
 def _misfit(columns: Columns, block: Block, moved: Array) -> float:
     """Mean square of the sheet motion the model leaves over, in units of the evidence's variance."""
-    left = block.motion[~block.hidden] - moved[~block.hidden]
+    left = ((block.motion - moved) * (1 - block.masked))[~block.hidden]
     if not len(left):
         return 0.0
     return float(np.einsum("ti,ij,tj->t", left, columns.field.information, left, optimize=True).mean() / left.shape[1])
-
-
-def _bridged(values: Array, hidden: NDArray[np.bool_]) -> Array:
-    """Values (H, C) of the hidden frames, linear between the seen ones."""
-    seen = np.flatnonzero(~hidden)
-    if not len(seen):
-        return values[hidden]
-    return np.stack([np.interp(np.flatnonzero(hidden), seen, column[seen]) for column in values.T], 1)
 
 
 def _result(columns: Columns, block: Block, state: State) -> BlockResult:

@@ -15,6 +15,7 @@ from ..anchor import Anchor
 from ..motion.footage import DenseMotion
 from ..motion.rigid import RigidMotion
 from ..spans import Span
+from ..template import Neutral
 from ..types import HeadFit
 from .block import FACTOR_RANK, Block, BlockResult, solve_block
 from .columns import Columns
@@ -27,6 +28,7 @@ BLOCK = 256  #: frames solved together
 OVERLAP = 64  #: frames two blocks share
 OCCLUDED_AT = 0.42  #: share of the template's texture not shown: something hides the face (a broad smile: 0.35)
 EDGE_AT = 0.08  #: the same, beside a frame that is hidden or shows no face, and where the pose is doubted: a hand comes and goes
+MOSTLY_HIDDEN = 0.6  #: share of the template's texture in hidden cells at which the rest says too little
 EDGE_FRAMES = 3  #: and takes so many frames for it; a smile before a cut goes on for longer
 SHORTEST = 3  #: a run of frames shorter than this is bridged, not solved
 
@@ -45,6 +47,7 @@ class Solved:
     detail_variance: Array
     depth: Array
     hidden: NDArray[np.bool_]
+    covered: NDArray[np.bool_]  #: (T, cells) of the template at rest, that something hides
 
 
 def runs(good: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -98,11 +101,11 @@ def solve_clip(
         fps: frames per second.
     """
     surface = anchors[0].neutral.surface
-    out = _empty(surface, spans[-1].stop)
+    out = _empty(anchors[0].neutral, spans[-1].stop)
     doubted = _doubted(fit, tracked, spans[-1].stop)
     pieces = [piece for pair in zip(spans, motions, strict=True) for piece in _pieces(*pair, anchors, doubted)]
     for piece in pieces:
-        _note_hidden(out, piece)
+        _note_hidden(out, piece, anchors)
     done = 0
 
     def macro(piece: _Piece) -> Array:
@@ -120,7 +123,10 @@ def solve_clip(
         own.sort(key=lambda piece: (macro(piece).any(), -_travel(columns, piece)))
         for piece in own:
             rows = slice(*piece.block)
-            block = Block(piece.motion.rows(*piece.block), piece.motion.coarse[rows], macro(piece), piece.hidden[rows])
+            masked = anchor.neutral.mask.nodes(piece.covered[rows])
+            block = Block(
+                piece.motion.rows(*piece.block), piece.motion.coarse[rows], macro(piece), piece.hidden[rows], masked
+            )
             result = solve_block(columns, block, fps, anchor.neutral.residual_variance, depth)
             depth = result.depth if depth is None else depth
             _add(out, _since_rest(result, surface, columns.surface, ahead) if number else result, piece)
@@ -129,11 +135,12 @@ def solve_clip(
 
 
 class _Piece(NamedTuple):
-    """A block of frames: rows `block` of a span, in the run of seen rows `run`; the span's hidden rows."""
+    """A block of frames: rows `block` of a span, in the run of seen rows `run`; the span's hidden rows and cells."""
 
     span: Span
     motion: DenseMotion
     hidden: NDArray[np.bool_]
+    covered: NDArray[np.bool_]
     block: tuple[int, int]
     run: tuple[int, int]
 
@@ -154,10 +161,16 @@ def _doubted(fit: HeadFit, tracked: NDArray[np.int64], count: int) -> NDArray[np
 
 
 def _pieces(span: Span, motion: DenseMotion, anchors: Sequence[Anchor], doubted: NDArray[np.bool_]) -> list[_Piece]:
-    missing = motion.residual / anchors[span.anchor].neutral.texture
-    hidden = covered(missing) | (doubted[span.start : span.stop] & (missing > EDGE_AT))
+    neutral = anchors[span.anchor].neutral
+    left, gone = motion.residual / neutral.texture, motion.hidden @ neutral.mask.texture
+    # Cells that are hidden explain a doubt, and do not hide the whole frame unless they are most of it.
+    whole = (gone > MOSTLY_HIDDEN) | (left > OCCLUDED_AT)
+    share = np.where(whole, 1.0, np.minimum(gone + (1 - gone) * left, OCCLUDED_AT))
+    hidden = covered(share) | (doubted[span.start : span.stop] & (left > EDGE_AT))
     return [
-        _Piece(span, motion, hidden, block, run) for run in runs(np.isfinite(motion.residual)) for block in blocks(*run)
+        _Piece(span, motion, hidden, motion.hidden, block, run)
+        for run in runs(np.isfinite(motion.residual))
+        for block in blocks(*run)
     ]
 
 
@@ -173,7 +186,8 @@ def _travel(columns: Columns, piece: _Piece) -> float:
     return float(pose.var(0).sum()) * len(pose)
 
 
-def _empty(surface: Surface, frames: int) -> Solved:
+def _empty(rest: Neutral, frames: int) -> Solved:
+    surface = rest.surface
     units = len(surface.unit_names)
     details = int((surface.group > 0).sum())
 
@@ -188,13 +202,28 @@ def _empty(surface: Surface, frames: int) -> Solved:
     return Solved(
         blank(3, 3), blank(3), blank(6), compact(units), compact(units), compact(units, rank), compact(details),
         np.zeros(details), np.zeros(surface.depth_bump.shape[1]), np.zeros(frames, bool),
+        np.zeros((frames, len(rest.mask.texture)), bool),
     )  # fmt: skip
 
 
-def _note_hidden(out: Solved, piece: _Piece) -> None:
-    """Where two spans share a frame the weightier one says whether it is hidden."""
-    mainly = piece.span.weight[slice(*piece.block)] >= 0.5
-    out.hidden[piece.rows] |= mainly & piece.hidden[slice(*piece.block)]
+def _note_hidden(out: Solved, piece: _Piece, anchors: Sequence[Anchor]) -> None:
+    """Where two spans share a frame the weightier one says what is hidden."""
+    rows = slice(*piece.block)
+    mainly = piece.span.weight[rows] >= 0.5
+    out.hidden[piece.rows] |= mainly & piece.hidden[rows]
+    cells = piece.covered[rows]
+    if piece.span.anchor and cells.any():
+        cells = cells @ _shared(anchors[piece.span.anchor].neutral, anchors[0].neutral) >= 0.5
+    out.covered[piece.rows] |= mainly[:, None] & cells
+
+
+def _shared(view: Neutral, rest: Neutral) -> Array:
+    """(cells, cells at rest) share of a cell at rest's skin that a cell of another view shows."""
+    here, there = view.surface.owners(view.mask.cell), rest.surface.owners(rest.mask.cell)
+    both = (here >= 0) & (there >= 0)
+    out = np.zeros((len(view.mask.texture), len(rest.mask.texture)))
+    np.add.at(out, (here[both], there[both]), 1)
+    return np.asarray(out / np.maximum(out.sum(0), 1))
 
 
 def _add(out: Solved, result: BlockResult, piece: _Piece) -> None:

@@ -163,6 +163,12 @@ class Surface:
         """(M,) which of the points another view of the same head shows too."""
         return np.asarray(other.seen[self._corner].all(1))
 
+    def owners(self, number: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(V,) of numbers (M,) of the pixels, that of one which shows the vertex; -1 = none does."""
+        out = np.full(len(self.vertices), -1)
+        out[self._corner] = number[:, None]
+        return out
+
     def interpolate(self, values: Floats, rows: slice | NDArray[np.int64] = EVERY) -> Array:
         """Values of the vertices (..., V, C) at the points (..., M, C), or at some of them."""
         corner, weight, values = self._corner[rows], self._weight[rows, :, None], np.asarray(values)

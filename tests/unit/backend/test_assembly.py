@@ -30,6 +30,7 @@ def estimates(stage, jaw: float = 0.0) -> Solved:
         turn, place, np.full((FRAMES, 6), 0.001), strength, np.full((FRAMES, units), 0.01),
         RANDOM.normal(0, 0.01, (FRAMES, units, 4)),
         detail, np.full(details, 0.01), RANDOM.normal(0, 0.002, surface.depth_bump.shape[1]), np.zeros(FRAMES, bool),
+        np.zeros((FRAMES, 1), bool),
     )  # fmt: skip
     for values in (
         solved.turn,
@@ -105,7 +106,7 @@ def test_a_rest_performance_is_the_reference(stage) -> None:
     still = Solved(
         np.tile(np.eye(3), (FRAMES, 1, 1)), np.tile(stage.surface.centre, (FRAMES, 1)), solved.pose_std * 0 + 1,
         *(0 * getattr(solved, name) for name in ("units", "units_std", "factor", "detail", "detail_variance", "depth")),
-        solved.hidden,
+        solved.hidden, solved.covered,
     )  # fmt: skip
     acted = perform(stage.surface, still)
     reference = stage.surface.reference

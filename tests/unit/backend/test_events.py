@@ -368,3 +368,18 @@ def test_a_look_is_named_by_its_way_and_a_wandering_iris_is_none() -> None:
     assert event.kind == "gaze"
     assert set(event.units) == {"eyeLookInLeft", "eyeLookOutRight"}
     assert (event.onset_s, event.offset_s) == pytest.approx((1.0, 1.5), abs=0.05)
+
+
+def test_behind_what_hides_a_unit_there_is_no_event_and_none_at_its_edges() -> None:
+    """Two expressions, one of them hidden; and a level that is nonsense while another unit is hidden."""
+    time = np.arange(0, 6, 1 / 60)
+    motion = noise(len(time), 60, 9)
+    motion[:, SMILE] += bump(time, 1.0, 1.2, 1.6)
+    motion[:, BROW] += bump(time, 3.0, 3.2, 3.6)
+    hidden = np.zeros(motion.shape, bool)
+    hidden[(time > 2.8) & (time < 3.8), BROW] = hidden[(time > 4.2) & (time < 5.0), CHEEK] = True
+    motion[hidden[:, CHEEK], CHEEK] += 3
+    std, valid = np.full_like(motion, STD), np.zeros(len(time))
+    assert len(detect(time, motion, std, NAMES, valid)) > 2
+    (event,) = detect(time, motion, std, NAMES, valid, hidden=hidden)
+    assert event.units == (NAMES[SMILE],)

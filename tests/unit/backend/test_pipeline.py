@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from microface.backend.errors import Cancelled, MicrofaceError
+from microface.backend.mesh import hidden_vertices
 from microface.backend.pipeline import reconstruct
 from microface.backend.types import BRIDGED, MEASURED, NO_FACE, OCCLUDED, Settings, Take
 from microface.backend.video import write_video
@@ -215,19 +216,62 @@ def with_hand(picture: np.ndarray, corner: np.ndarray) -> np.ndarray:
     return np.where(finger[..., None] > 0, finger[..., None] * skin, picture)
 
 
-def test_a_hand_before_the_mouth_is_no_rest(large: np.ndarray, corner: np.ndarray, tmp_path: Path) -> None:
+def test_a_hand_before_the_mouth_is_no_rest_and_hides_only_the_mouth(
+    large: np.ndarray, corner: np.ndarray, tmp_path: Path, generic_head: HeadModel
+) -> None:
     """It stays for a third of the clip, calmer than the face without it; in the template it would measure itself."""
     noise, pictures = np.random.default_rng(0), []
     for k in range(45):
         hand = 15 <= k < 30
-        calm = moved(large, shift_of(k), corner, 0.0 if hand else size_of((k + 5) % 15 + 13))
+        calm = moved(large, shift_of(k), corner, 0.0 if hand else size_of(k + 15) + size_of(k - 19))
         shown = with_hand(calm, corner + shift_of(k)) if hand else calm
         pictures.append(np.clip(shown + noise.normal(0, 1.5, large.shape), 0, 255).astype(np.uint8))
     take = take_of(clip_of(tmp_path / "hand.mp4", pictures))
     assert not set(take.template_frames.tolist()) & set(range(15, 30))
-    assert (take.valid[15:30] == OCCLUDED).all()
-    assert (take.valid[:12] == MEASURED).all()
-    assert (take.valid[33:] == MEASURED).all()
+    assert (take.valid[:12] == MEASURED).all() and (take.valid[33:] == MEASURED).all()
+    known = 15 + np.flatnonzero(take.valid[15:30] <= BRIDGED)  # on its way it may hide the whole face for a moment
+    assert len(known) > 8
+    smile, brow = (generic_head.expression_names.index(name) for name in ("mouthSmileRight", "browOuterUpLeft"))
+    assert take.seen[known, smile].max() < 0.5 and take.seen[:12, smile].min() == take.seen[33:, smile].min() == 1
+    assert take.seen[:, brow].min() > 0.5 and np.median(take.seen[known, brow]) > 0.9
+    assert np.median(take.expression_std[known, smile]) > 2 * np.median(take.expression_std[:12, smile])
+    shown = image_points(take, generic_head)
+    hidden = hidden_vertices(take, 26)
+    off = np.abs(shown[26] - corner - shift_of(26) - [0, -22])
+    under, beside = (off < [30, 24]).all(1) & (take.patch >= 0), (off > [44 + 45, 36 + 45]).any(1) & (take.patch >= 0)
+    assert hidden[under].mean() > 0.9
+    assert beside.sum() > 100 and hidden[beside].mean() < 0.25
+    shifts = np.array([shift_of(k) for k in known]) - np.mean([shift_of(k) for k in range(5)], axis=0)
+    claimed = shown[known][:, under] - shown[:5, under].mean(0) - shifts[:, None]
+    assert np.abs(claimed).max() < 0.5
+    assert not any(take.time_s[14] < event.apex_s < take.time_s[30] for event in take.events)
+
+
+def test_what_crosses_the_face_moves_nothing_there_or_elsewhere(
+    large: np.ndarray, corner: np.ndarray, tmp_path: Path, generic_head: HeadModel
+) -> None:
+    """A square of another texture passes over a cheek, from the ear to the nose, while the other corner twitches."""
+    noise, pictures = np.random.default_rng(0), []
+    square = cv2.resize(noise.integers(60, 160, (9, 9, 3), dtype=np.uint8), (44, 44), interpolation=cv2.INTER_CUBIC)
+    begin, end, speed = 10, 30, 5
+    lefts = {k: int(corner[0]) - 175 + speed * (k - begin) for k in range(begin, end)}
+    top = int(corner[1]) - 70
+    for k in range(FRAMES):
+        shown = moved(large, shift_of(k), corner, size_of(k)) + noise.normal(0, 1.5, large.shape)
+        if k in lefts:
+            shown[top : top + 44, lefts[k] : lefts[k] + 44] = square
+        pictures.append(np.clip(shown, 0, 255).astype(np.uint8))
+    take = take_of(clip_of(tmp_path / "cross.mp4", pictures))
+    assert (take.valid == MEASURED).all()
+    assert take.covered[18:28].any(1).all() and not take.covered[:7].any() and not take.covered[35:].any()
+    image = image_points(take, generic_head)
+    rest = image[:8].mean(0) - np.mean([shift_of(k) for k in range(8)], axis=0)
+    still = generic_head.face_mask & (np.linalg.norm(rest - corner, axis=1) > 50)
+    shifts = np.array([shift_of(k) for k in range(FRAMES)]) - np.mean([shift_of(k) for k in range(8)], axis=0)
+    off = image[:, still] - image[:8, still].mean(0) - shifts[:, None]
+    assert np.sqrt((off**2).sum(2).mean()) < 0.25
+    assert np.percentile(np.linalg.norm(off, axis=2), 99) < 0.6
+    assert all(abs(event.apex_s - take.time_s[APEX]) < 0.1 and event.peak_px < 2 for event in take.events)
 
 
 def test_a_cut_between_two_faces_names_the_range_to_take(large: np.ndarray, tmp_path: Path) -> None:

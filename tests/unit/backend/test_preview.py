@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from microface.backend.errors import Cancelled, MicrofaceError
-from microface.backend.mesh import vertices_at
+from microface.backend.mesh import hidden_vertices, vertices_at
 from microface.backend.preview import write_preview
 from microface.backend.preview.drawing import Surface, Wireframe
 from microface.backend.preview.magnified import STEPS, VISIBLE, performance
@@ -72,6 +72,9 @@ def take(head: HeadModel) -> Take:
         landmark_frames=np.array([0]),
         landmarks=marks[None].astype(np.float32),
         confidence=np.ones(COUNT, np.float32),
+        seen=np.ones((COUNT, units), np.float32),
+        patch=np.full(vertices, -1, np.int32),
+        covered=np.zeros((COUNT, 0), np.uint8),
         noise_px={},
         noise_reason="noise",
         template_frames=np.array([0, 1]),
@@ -131,6 +134,29 @@ def test_the_lines_lie_on_the_face(preview: Path, head: HeadModel, take: Take) -
     assert changed.sum() > 3000
     assert columns.min() == pytest.approx(low[0], abs=3) and columns.max() == pytest.approx(high[0], abs=3)
     assert rows.max() == pytest.approx(high[1], abs=3)
+
+
+def test_what_is_hidden_is_drawn_in_another_colour(head: HeadModel, take: Take) -> None:
+    """Red lines on the hidden patch, the usual ones beside it and in other frames."""
+    smile = head.expression[head.expression_names.index("mouthSmileLeft")]
+    mouth = head.template[np.abs(smile).sum(1).argmax()]
+    patch = np.where(np.linalg.norm(head.template - mouth, axis=1) < 0.02, 1, 0).astype(np.int32)
+    covered = np.zeros((COUNT, 2), np.uint8)
+    covered[4, 1] = 1
+    told = replace(take, patch=patch, covered=covered)
+    assert (hidden_vertices(told, 4) == (patch == 1)).all() and not hidden_vertices(told, 5).any()
+    vertices, view = vertices_at(take, head, 4), View(-0.5, -0.5, 1.0, SIZE, SIZE)
+    drawn, plain = (
+        Wireframe(head)
+        .draw(np.zeros((SIZE, SIZE, 3), np.uint8), vertices, take.camera, view, hidden_vertices(told, k))
+        .astype(int)
+        for k in (4, 5)
+    )
+    red = drawn[..., 0] > drawn[..., 1] + 30
+    rows, columns = np.nonzero(red)
+    centre = project(vertices[patch == 1], take.camera)[:, :2].mean(0)
+    assert red.sum() > 20 and not (plain[..., 0] > plain[..., 1] + 30).any()
+    assert np.hypot(rows - centre[1], columns - centre[0]).max() < 45
 
 
 def test_motion_is_seen_magnified_and_only_there(preview: Path) -> None:

@@ -15,17 +15,24 @@ EVENT = Event(0.5, 1.0, 1.5, "macro", ("mouthSmileLeft",), 1.0, 0.1, 1.0)
 
 
 def held(stage, strength: np.ndarray) -> SimpleNamespace:
-    """What a size is taken from: one unit's strength (T,), no detail."""
+    """What a size is taken from: one unit's strength (T,), no detail, nothing hidden."""
     surface = stage.surface
     units = np.zeros((len(strength), len(surface.unit_names)))
     units[:, surface.unit_names.index("mouthSmileLeft")] = strength
-    return SimpleNamespace(units=units, detail=np.zeros((len(strength), int((surface.group > 0).sum()))))
+    detail, covered = np.zeros((len(strength), int((surface.group > 0).sum()))), np.zeros((len(strength), 1), bool)
+    return SimpleNamespace(units=units, detail=detail, covered=covered)
+
+
+def template(stage, factor: int) -> SimpleNamespace:
+    """All skin lies in one patch."""
+    patch = np.zeros(len(stage.surface.vertices), int)
+    return SimpleNamespace(surface=stage.surface, patch=patch, window=Window(0, 0, 1, 1, factor, 1.0))
 
 
 @pytest.mark.parametrize("factor", [1, 3])
 def test_a_size_is_the_motion_since_the_onset_in_source_pixels(stage, factor: int) -> None:
     """A column of the solve is a unit that moves some skin by a work px."""
-    neutral = SimpleNamespace(surface=stage.surface, window=Window(0, 0, 1, 1, factor, 1.0))
+    neutral = template(stage, factor)
     full = 1 / stage.surface.unit_scale[stage.surface.unit_names.index("mouthSmileLeft")]
     smile = held(stage, 0.2 + 0.1 * np.interp(TIME, [0.5, 1.0, 1.5], [0, 1, 0]))
     found = sized(EVENT, neutral, smile, TIME)
@@ -34,7 +41,7 @@ def test_a_size_is_the_motion_since_the_onset_in_source_pixels(stage, factor: in
 
 
 def test_an_event_that_was_under_way_is_as_large_as_what_was_seen_to_end(stage) -> None:
-    neutral = SimpleNamespace(surface=stage.surface, window=Window(0, 0, 1, 1, 1, 1.0))
+    neutral = template(stage, 1)
     rise = sized(EVENT, neutral, held(stage, 0.1 * np.interp(TIME, [0.5, 1.0], [0, 1])), TIME)
     cut = Event(0.0, 0.0, 1.0, "macro", ("mouthSmileLeft",), 1.0, 0.1, 1.0)
     fall = sized(cut, neutral, held(stage, 0.1 * np.interp(TIME, [0.0, 1.0], [1, 0])), TIME)

@@ -98,7 +98,7 @@ def test_a_new_frame_is_measured_against_the_template(neutral: Neutral, shots: S
     shift, size = np.array([0.3, -0.2]), 0.8
     new, rest = picture(shift, size, 500), picture(np.zeros(2), 0.0, 501)
     pictures, landmarks = [rest, new], np.stack([shots.first, shots.first + shift])
-    c, residual = neutral.measure(pictures, landmarks, shots.motion[:2])
+    c, residual, _ = neutral.measure(pictures, landmarks, shots.motion[:2])
     found = neutral.field.displacement(c)
     at = neutral.field.template.points
     inside = (np.abs(at - at.mean(0)) < 0.35 * np.ptp(at, axis=0)).all(1)
@@ -111,7 +111,7 @@ def test_a_new_frame_is_measured_against_the_template(neutral: Neutral, shots: S
 def test_a_hidden_face_shows_in_the_residual(neutral: Neutral, shots: Shots) -> None:
     hand = np.random.default_rng(1).normal(90, NOISE, (HEIGHT, WIDTH)).astype(np.float32)
     seen = picture(np.zeros(2), 0.0, 502)
-    _, residual = neutral.measure([seen, hand], np.stack([shots.first, shots.first]), shots.motion[:2])
+    _, residual, _ = neutral.measure([seen, hand], np.stack([shots.first, shots.first]), shots.motion[:2])
     assert residual[0] < 0.05 * neutral.texture
     assert residual[1] > 0.5 * neutral.texture
 
@@ -121,7 +121,8 @@ def still(neutral: Neutral, shots: Shots, pictures: list[np.ndarray]) -> DenseMo
     count, size = len(pictures), 2 * neutral.field.sheet.size
     coarse = RigidMotion(np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)))
     file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the motion
-    motion = DenseMotion(100, np.full(count, np.nan), coarse, size, file)
+    nothing = np.zeros((count, len(neutral.mask.texture)), bool)
+    motion = DenseMotion(100, np.full(count, np.nan), nothing, coarse, size, file)
     measured = neutral.measure(pictures, np.tile(shots.first, (count, 1, 1)), coarse)
     motion.add(100 + np.arange(count), *measured, coarse)
     return motion

@@ -6,6 +6,7 @@ import pytest
 from microface.backend.motion.window import BLUR
 from microface.backend.solve.block import Block, BlockResult, error_of, solve_block
 from microface.backend.solve.columns import Columns
+from microface.backend.solve.hidden import carried
 from microface.backend.solve.surface import JAW_LIMIT
 
 from .conftest import Played, rigid_of
@@ -22,6 +23,7 @@ def solve(
     """Solve a noisy measurement, or one that is given."""
     frames = len(played.motion)
     nothing = {"macro": np.zeros((frames, columns.layout.expressions)), "hidden": np.zeros(frames, bool)}
+    nothing["masked"] = np.zeros(played.motion.shape, np.float32)
     measured = {"motion": stage.noisy(played.motion, noise, 0), "coarse": played.coarse}
     return solve_block(columns, Block(**{**nothing, **measured, **given}), played.fps, RESIDUAL, depth)
 
@@ -145,3 +147,40 @@ def test_short_runs_are_solved_too(columns: Columns, stage, play, frames: int) -
     assert np.degrees(np.abs(angles(result.turn, turn))).max() < 0.15
     assert np.abs(result.units).max() < 0.02
     assert np.abs(result.place - place).max() < 1e-3
+
+
+def test_a_hidden_mouth_disturbs_no_brow_and_claims_nothing(columns: Columns, stage, play) -> None:
+    """A smile that comes and goes behind something is not seen; the brow that rises with it is as exact as ever."""
+    sheet, surface = stage.field.sheet, stage.surface
+    played = play(FRAMES, FPS, {"browInnerUp": (0.15, 0.85, 0.1), "mouthSmileLeft": (0.1, 0.85, 0.05)})
+    clean = stage.noisy(played.motion, NOISE, 0)
+    smile = surface.basis[surface.unit_names.index("mouthSmileLeft")]
+    place = surface.project(surface.vertices[[np.argmax(np.linalg.norm(smile, axis=1))]])
+    near = np.linalg.norm(sheet.nodes - place, axis=1) < 6 * sheet.spacing
+    hidden = np.zeros(sheet.size, bool)
+    hidden[: len(near)] = hidden[sheet.second] = near
+    frames, both = slice(14, 38), np.tile(hidden, 2)
+    motion, masked = clean.copy(), np.zeros(clean.shape, np.float32)
+    masked[frames] = both
+    motion[frames] = [stage.field.bridged(row, both) for row in clean[frames]]
+    seen, covered = (
+        solve(columns, stage, played, motion=motion, masked=masked)
+        for motion, masked in ((clean, 0 * masked), (motion, masked))
+    )
+    names = surface.reference.head.expression_names
+    truth = played.expression[:, names.index("browInnerUp")]
+    error, usual = (np.sqrt(((of(result, stage, "browInnerUp") - truth) ** 2).mean()) for result in (covered, seen))
+    assert error < 1.1 * usual + 0.01 * truth.max()
+    assert of(seen, stage, "mouthSmileLeft").max() > 0.07
+    assert np.abs(of(covered, stage, "mouthSmileLeft")).max() < 0.03
+
+
+def test_what_is_hidden_is_carried_over_from_where_it_is_seen() -> None:
+    values = np.column_stack([np.arange(6.0), np.arange(6.0) ** 2, np.full(6, 7.0)])
+    hidden = np.zeros((6, 3), bool)
+    hidden[2:4, 1] = hidden[:, 2] = True
+    values[2:4, 1] = 99
+    out = carried(values, hidden)
+    assert out[:, 0].tolist() == values[:, 0].tolist()
+    assert out[:, 1] == pytest.approx([0, 1, 6, 11, 16, 25])
+    assert (out[:, 2] == 7).all()

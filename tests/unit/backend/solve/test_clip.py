@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from microface.backend.anchor import at_rest
 from microface.backend.motion.footage import DenseMotion
+from microface.backend.motion.mask import OccluderMask
 from microface.backend.motion.window import Window
 from microface.backend.solve.clip import BLOCK, OVERLAP, Solved, blocks, covered, fade, runs, solve_clip
 from microface.backend.spans import spans_of
@@ -51,7 +52,8 @@ def footage(stage, play) -> tuple:
     measured = stage.noisy(played.motion, NOISE, 0)
     file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the tests
     measured.astype(np.float32).tofile(file)
-    motion = DenseMotion(0, np.full(FRAMES, NOISE**2), played.coarse, measured.shape[1], file)
+    nothing = np.zeros((FRAMES, len(OccluderMask(stage.field, np.zeros((478, 2))).texture)), bool)
+    motion = DenseMotion(0, np.full(FRAMES, NOISE**2), nothing, played.coarse, measured.shape[1], file)
     tracked = np.arange(0, FRAMES, 10)
     none = np.zeros((len(tracked), len(stage.surface.reference.head.expression)))
     poses = played.turn[tracked], played.translation[tracked]
@@ -59,7 +61,15 @@ def footage(stage, play) -> tuple:
     window = Window(0, 0, 200, 240, 1, 150 / 240)
     frames = np.arange(20)
     neutral = Neutral(
-        window, stage.surface, stage.field, stage.field, stage.surface.points, np.zeros((478, 2)), frames, NOISE**2
+        window,
+        np.zeros((240, 200), np.float32),
+        stage.surface,
+        stage.field,
+        stage.field,
+        stage.surface.points,
+        np.zeros((478, 2)),
+        frames,
+        NOISE**2,
     )
     return played, neutral, motion, fit, tracked
 
@@ -119,7 +129,7 @@ def test_frames_without_a_face_stay_unknown(footage, stage) -> None:
     residual = np.full(60, NOISE**2)
     residual[20:30] = np.nan
     residual[45:47] = 1e4  # something hides the face
-    short = DenseMotion(0, residual, motion.coarse[slice(60)], motion.size, motion._file)
+    short = DenseMotion(0, residual, motion.hidden[:60], motion.coarse[slice(60)], motion.size, motion._file)
     *_, (_, result) = solve_alone(neutral, short, fit, tracked)
     lost = np.zeros(60, bool)
     lost[20:30] = True

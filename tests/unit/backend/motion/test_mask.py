@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Occluders in the residual of a random texture: found where they are, not where skin folds, lids close or noise is."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from microface.backend.motion.field import MotionField, Template
+from microface.backend.motion.mask import OccluderMask
+from microface.backend.motion.region import EYES, INNER_LIPS
+from microface.backend.motion.sheet import SplineSheet
+from microface.backend.motion.uncover import uncovered
+
+SIZE, SPACING, NOISE = 240, 12.0, 0.5
+LANDMARKS = Path(__file__).resolve().parents[1] / "tracking" / "astronaut_landmarks.json"
+RANDOM = np.random.default_rng(4)
+
+
+@pytest.fixture(scope="module")
+def landmarks() -> np.ndarray:
+    found = np.array(json.loads(LANDMARKS.read_text(encoding="utf-8"))["landmarks"])[:, :2]
+    return (found - found.min(0)) / np.ptp(found[:, 0]) * SIZE
+
+
+@pytest.fixture(scope="module")
+def field() -> MotionField:
+    y, x = np.mgrid[: int(1.2 * SIZE) : 2, :SIZE:2]
+    points = np.stack([x.ravel(), y.ravel()], 1).astype(float)
+    value, slope = RANDOM.normal(0, 10, len(points)), RANDOM.normal(0, 5, (len(points), 2))
+    template = Template(points, value, slope, np.ones((len(points), 1)), np.ones(len(points)))
+    return MotionField(template, SplineSheet(points.min(0) - 1, points.max(0) + 1, SPACING), 0.25)
+
+
+@pytest.fixture(scope="module")
+def mask(field: MotionField, landmarks: np.ndarray) -> OccluderMask:
+    return OccluderMask(field, landmarks)
+
+
+def residual(field: MotionField, *spots: tuple[np.ndarray, float]) -> np.ndarray:
+    """(1, M) noise, and the whole texture missing around places px, to some distance."""
+    out = RANDOM.normal(0, NOISE, len(field.template.points))
+    for place, reach in spots:
+        near = np.abs(field.template.points - place).max(1) < reach
+        out[near] = field.template.value[near] - RANDOM.normal(0, 10, near.sum())
+    return out[None]
+
+
+def test_a_hand_on_the_cheek_is_found_where_it_is(field: MotionField, mask: OccluderMask) -> None:
+    place = np.array([60.0, 190.0])
+    hidden = mask.find(residual(field, (place, 25)), np.zeros((1, len(mask.cell))))
+    pixels, away = mask.pixels(hidden)[0], np.abs(field.template.points - place).max(1)
+    assert pixels[away < 25].all()
+    assert not pixels[away > 25 + 4 * SPACING].any()
+    nodes = mask.nodes(hidden)[0].reshape(2, -1)[0][: len(field.sheet.nodes)]
+    far = np.abs(field.sheet.nodes - place).max(1)
+    assert nodes[far < 25].min() > 0.99 and nodes[far > 25 + 6 * SPACING].max() == 0
+    narrow = mask.pixels(mask.narrowed(residual(field, (place, 25)), hidden))[0]
+    assert narrow[away < 25].all() and not narrow[away > 25 + 2 * SPACING].any()
+
+
+def test_a_residual_beside_large_motion_is_an_expression(field: MotionField, mask: OccluderMask) -> None:
+    place = np.array([60.0, 190.0])
+    left = residual(field, (place, 25))
+    moved = np.where(np.abs(field.template.points - place).max(1) < 15, 12.0, 0.0)[None]
+    assert not mask.find(left, moved).any()
+    assert mask.find(left, moved / 12).any()
+
+
+def test_lids_lips_specks_and_noise_hide_nothing(field: MotionField, mask: OccluderMask, landmarks: np.ndarray) -> None:
+    openings = [(landmarks[list(outline)].mean(0), 10.0) for outline in (*EYES, INNER_LIPS)]
+    speck = (np.array([60.0, 190.0]), 5.0)
+    still = np.zeros((1, len(mask.cell)))
+    assert not mask.find(residual(field, *openings, speck), still).any()
+
+
+def test_frames_before_and_after_are_doubted_where_something_begins_to_show(
+    field: MotionField, mask: OccluderMask
+) -> None:
+    """A speck that is none by itself, beside the frame in which the hand is there."""
+    place = np.array([60.0, 190.0])
+    frames = np.concatenate([residual(field, (place, reach)) for reach in (0, 8, 25, 8, 0)])
+    hidden = mask.find(frames, np.zeros(frames.shape))
+    assert hidden.any(1).tolist() == [False, True, True, True, False]
+    assert not mask.find(frames[[0, 1]], np.zeros((2, frames.shape[1]))).any()
+
+
+def test_a_face_is_laid_where_something_hides_it() -> None:
+    """The reference shifted by 3 px and 20 % darker; a white square in front of it is gone."""
+    y, x = np.mgrid[:80, :90].astype(np.float32)
+    reference = (100 + 20 * np.sin(x / 5) + 20 * np.cos(y / 7)).astype(np.float32)
+    face = (0.8 * (100 + 20 * np.sin((x - 3) / 5) + 20 * np.cos(y / 7))).astype(np.float32)
+    frame = face.copy()
+    frame[30:50, 40:60] = 255
+    home = np.stack([x[5:75:2, 5:80:2].ravel(), y[5:75:2, 5:80:2].ravel()], 1)
+    at = home + np.array([3, 0])
+    inside = ((at > [36, 26]) & (at < [64, 54])).all(1)
+    back = uncovered(frame, reference, at, home, ~inside)
+    assert np.abs(back - face)[8:72, 10:80].max() < 1.5
