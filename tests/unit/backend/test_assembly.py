@@ -157,7 +157,7 @@ def with_detail(stage, decay: np.ndarray) -> Solved:
     return Solved(
         np.tile(np.eye(3), (frames, 1, 1)), np.tile(surface.centre, (frames, 1)), np.ones((frames, 6)), none, none,
         np.zeros((frames, count, 4)), detail, np.full(detail.shape[1], 0.01), np.zeros(surface.depth_bump.shape[1]),
-        np.zeros(frames, bool),
+        np.zeros(frames, bool), np.zeros((frames, 1), bool),
     )  # fmt: skip
 
 
