@@ -66,7 +66,7 @@ def assemble(
     first, count = int(tracks.frame[0]), len(solved.place)
     valid = validity(tracks, np.isfinite(solved.place[:, 0]), solved.hidden)
     valid = _mark_occlusions(valid, clip.fps)
-    solved = bridged(solved, neutral.surface, neutral.patch, clip.fps)
+    solved = bridged(solved, neutral.surface, neutral.patch)
     acted, seen = doubted(perform(neutral.surface, solved), neutral.surface, neutral.patch, solved.covered)
     acted = _blanked(_with_gaze(acted, neutral, tracks, rest, first), valid > BRIDGED)
     time_s = clip.time_s[first : first + count]

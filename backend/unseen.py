@@ -16,7 +16,6 @@ from .solve.posterior import START_PX
 from .solve.surface import Surface
 from .types import Floats, Ints
 
-UNNOTICED = 3  #: frames for which what comes over the face may pull at it before it is found
 LEAST_SEEN = 0.5  #: share of a cause that must be seen for it to be measured
 SHOWN = 0.9  #: share of a cause that must be seen for an event: the rest is guessed from beside what hides it
 SMEARED_S = 0.05  #: s, by the solve, which knows nothing faster than 10 Hz
@@ -42,13 +41,13 @@ def seen_shares(motion: Floats, patch: Ints, covered: Covered) -> Array:
     return out
 
 
-def bridged(solved: Solved, surface: Surface, patch: Ints, fps: float) -> Solved:
+def bridged(solved: Solved, surface: Surface, patch: Ints) -> Solved:
     """The estimates with straight lines where a unit or a detail is for the most part hidden: what is left of it misleads."""
     if not solved.covered.any():
         return solved
     columns = surface.basis[: len(surface.unit_names)], surface.basis[surface.group > 0]
     units, detail = (
-        carried(values, lost(seen_shares(motion, patch, solved.covered), LEAST_SEEN, fps)).astype(np.float32)
+        carried(values, seen_shares(motion, patch, solved.covered) < LEAST_SEEN).astype(np.float32)
         for values, motion in zip((solved.units, solved.detail), columns, strict=True)
     )
     return replace(solved, units=units, detail=detail)
@@ -56,7 +55,7 @@ def bridged(solved: Solved, surface: Surface, patch: Ints, fps: float) -> Solved
 
 def lost(shares: Array, least: float, fps: float) -> Covered:
     """(T, K) frames, of shares (T, K) seen, in which a cause is not believed: less than `least` is seen, or is a moment away."""
-    frames = max(int(np.ceil(SMEARED_S * fps)), UNNOTICED)
+    frames = int(np.ceil(SMEARED_S * fps))
     return np.asarray(binary_dilation(shares < least, np.ones((2 * frames + 1, 1), bool)))
 
 

@@ -26,7 +26,9 @@ FAINT = 0.05  #: of the template's mean square: cells with less texture count as
 EXCUSED = 3.0  #: px at 240 of landmark motion beyond the head's that excuse half of a residual
 EXCUSED_AROUND = 5  #: cells across in which the largest motion counts: folds lie beside what moves
 FEWEST_CELLS = 3  #: sure cells side by side
+LEAST_MISSING = 4.0  #: of a cell's texture, in them together: folds in skin almost without texture reach 2.4
 FRAMES = 4  #: before and after sure cells, where it comes and goes
+LINGER = 3  #: frames before and after it is found
 REACH = 8  #: cells: from a sure one to the occluder's farthest likely one
 FEWEST_PIXELS = 8  #: of the template in a cell that is judged
 OPENING = 1.0  #: cells around eyes and lips where nothing sure begins
@@ -76,7 +78,7 @@ class OccluderMask:
         share = self._share(residual).reshape(-1, *self.shape)
         around = ndimage.maximum_filter(self._mean(moved).reshape(share.shape), (1, EXCUSED_AROUND, EXCUSED_AROUND))
         sure = (share > SURE * (1 + (around / EXCUSED) ** 2)) & self._begins
-        seed = np.stack([_large(one) for one in sure])
+        seed = np.stack([_large(one) for one in np.where(sure, share, 0)])
         if not seed.any():
             return seed.reshape(len(seed), -1)
         likely = (share > LIKELY) | seed
@@ -113,11 +115,24 @@ class OccluderMask:
         return np.tile(share, 2).astype(np.float32)
 
 
-def _large(sure: Mask) -> Mask:
-    """The groups of at least FEWEST_CELLS cells among the sure ones (rows, columns)."""
-    group, count = ndimage.label(sure, BESIDE)
+def lingering(hidden: Mask) -> Mask:
+    """Hidden cells (T, cells), and in the LINGER frames before and after them, where nothing is found, the same cells.
+
+    What comes over the face pulls at it before enough of it is seen.
+    """
+    found = hidden.any(1)
+    if not found.any():
+        return hidden
+    away, (nearest,) = ndimage.distance_transform_edt(~found, return_indices=True)
+    return np.asarray(hidden[nearest] & (away <= LINGER)[:, None])
+
+
+def _large(sure: Array) -> Mask:
+    """The groups large enough for an occluder, of sure cells (rows, columns): the share of the texture missing in them, else 0."""
+    group, count = ndimage.label(sure > 0, BESIDE)
     size = np.bincount(group.ravel(), minlength=count + 1)
-    return np.asarray((size >= FEWEST_CELLS)[group] & sure)
+    missing = np.bincount(group.ravel(), sure.ravel(), count + 1)
+    return np.asarray(((size >= FEWEST_CELLS) & (missing >= LEAST_MISSING))[group] & (sure > 0))
 
 
 def _near_openings(low: Array, spacing: float, shape: tuple[int, int], landmarks: Floats) -> Mask:

@@ -13,6 +13,7 @@ from scipy.ndimage import binary_dilation
 
 from ..anchor import Anchor
 from ..motion.footage import DenseMotion
+from ..motion.mask import lingering
 from ..motion.rigid import RigidMotion
 from ..spans import Span
 from ..template import Neutral
@@ -167,8 +168,9 @@ def _pieces(span: Span, motion: DenseMotion, anchors: Sequence[Anchor], doubted:
     whole = (gone > MOSTLY_HIDDEN) | (left > OCCLUDED_AT)
     share = np.where(whole, 1.0, np.minimum(gone + (1 - gone) * left, OCCLUDED_AT))
     hidden = covered(share) | (doubted[span.start : span.stop] & (left > EDGE_AT))
+    cells = lingering(motion.hidden)
     return [
-        _Piece(span, motion, hidden, motion.hidden, block, run)
+        _Piece(span, motion, hidden, cells, block, run)
         for run in runs(np.isfinite(motion.residual))
         for block in blocks(*run)
     ]

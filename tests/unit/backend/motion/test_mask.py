@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from microface.backend.motion.field import MotionField, Template
-from microface.backend.motion.mask import OccluderMask
+from microface.backend.motion.mask import LINGER, OccluderMask, lingering
 from microface.backend.motion.region import EYES, INNER_LIPS
 from microface.backend.motion.sheet import SplineSheet
 from microface.backend.motion.uncover import uncovered
@@ -83,6 +83,24 @@ def test_frames_before_and_after_are_doubted_where_something_begins_to_show(
     hidden = mask.find(frames, np.zeros(frames.shape))
     assert hidden.any(1).tolist() == [False, True, True, True, False]
     assert not mask.find(frames[[0, 1]], np.zeros((2, frames.shape[1]))).any()
+
+
+def test_a_fold_in_smooth_skin_is_no_occluder(field: MotionField, mask: OccluderMask) -> None:
+    """What fails to show in four cells is less than the texture of four; of something else there is twice as much."""
+    still, place = np.zeros((1, len(mask.cell))), np.array([50.0, 210.0])
+    middle = mask.cell[np.linalg.norm(field.template.points - place, axis=1).argmin()]
+    four = np.isin(mask.cell, [middle, middle + 1, middle + mask.shape[1], middle + mask.shape[1] + 1])
+    assert not mask.find(np.where(four, np.sqrt(0.8) * field.template.value, 0)[None], still).any()
+    assert mask.find(np.where(four, np.sqrt(1.6) * field.template.value, 0)[None], still).any()
+
+
+def test_what_hides_lingers_for_a_moment() -> None:
+    hidden = np.zeros((20, 2), bool)
+    hidden[6, 0] = hidden[10, 1] = True
+    kept = lingering(hidden)
+    assert np.flatnonzero(kept[:, 0]).tolist() == [*range(6 - LINGER, 9)]
+    assert np.flatnonzero(kept[:, 1]).tolist() == [*range(9, 11 + LINGER)]
+    assert not lingering(hidden[:6]).any()
 
 
 def test_a_face_is_laid_where_something_hides_it() -> None:
