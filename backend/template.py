@@ -30,7 +30,7 @@ PIXELS = 14000  #: used for the fine fit, of some 50000 of a 240 px face
 COARSE_PIXELS = 5000
 COARSE_BLUR = 2.5  #: px at 240: brings a start that is a few pixels off into reach
 LEAST_NOISE = 0.3  #: luma: 8 bit rounding alone
-NARROWINGS = 3  #: of what is taken for hidden
+REVISIONS = 3  #: of what is taken for hidden
 ODD = 3.0  #: times the usual residual: such a frame is read once more
 REFITS = 3  #: steps of a fit without what is hidden
 MOSTLY = 0.5  #: of what a node is seen by: more hidden than this, it starts from its neighbours
@@ -122,7 +122,7 @@ class Neutral:
         Without all that, skin that it had spoiled shows again.
         """
         field, c = self.field, start[None]
-        for turn in range(NARROWINGS + 1):
+        for turn in range(REVISIONS + 1):
             seen = ~self.mask.pixels(hidden)
             c = field.bridged(c[0], self.mask.nodes(hidden)[0] > MOSTLY)[None]
             face = uncovered(work, self.picture, view.apply(field.displacement(c))[0], field.template.points, seen[0])
@@ -130,8 +130,8 @@ class Neutral:
             c = field.fit(fine, view, c, REFITS, seen)
             difference = field.difference(fine, view, c)
             residual = field.without_light(difference, seen)
-            if turn < NARROWINGS:
-                hidden = self.mask.narrowed(residual, hidden)
+            if turn < REVISIONS:
+                hidden = self.mask.revised(residual, hidden)
         return c[0], float(self._left(difference, residual, ~self.mask.pixels(hidden))[0]), hidden[0]
 
     def missing(self, residual: Array, hidden: Mask) -> Array:

@@ -86,10 +86,15 @@ class OccluderMask:
         core = ndimage.binary_dilation(core, BESIDE[None], REACH, mask=likely)
         return self._closed(ndimage.binary_dilation(core, BESIDE[None], DOUBTED))
 
-    def narrowed(self, residual: Floats, hidden: Mask) -> Mask:
-        """Of the hidden cells (B, cells) those that a residual (B, M) without what is hidden still shows."""
-        core = ((self._share(residual) > LIKELY) & hidden).reshape(-1, *self.shape)
-        return self._closed(ndimage.binary_dilation(core, BESIDE[None], RIM)) & hidden
+    def revised(self, residual: Floats, hidden: Mask) -> Mask:
+        """What a residual (B, M) without the hidden cells (B, cells) still shows of them, and beside them.
+
+        Skin beside an occluder needs no excuse: there it misleads the landmarks too.
+        """
+        share, held = (values.reshape(-1, *self.shape) for values in (self._share(residual), hidden))
+        near = ndimage.binary_dilation(held, BESIDE[None], DOUBTED)
+        core = ((share > LIKELY) & held) | ((share > SURE) & near)
+        return self._closed(ndimage.binary_dilation(core, BESIDE[None], RIM) & near)
 
     def _closed(self, cells: Mask) -> Mask:
         """(B, cells) without holes, of cells (B, rows, columns)."""

@@ -55,7 +55,7 @@ def test_a_hand_on_the_cheek_is_found_where_it_is(field: MotionField, mask: Occl
     nodes = mask.nodes(hidden)[0].reshape(2, -1)[0][: len(field.sheet.nodes)]
     far = np.abs(field.sheet.nodes - place).max(1)
     assert nodes[far < 25].min() > 0.99 and nodes[far > 25 + 6 * SPACING].max() == 0
-    narrow = mask.pixels(mask.narrowed(residual(field, (place, 25)), hidden))[0]
+    narrow = mask.pixels(mask.revised(residual(field, (place, 25)), hidden))[0]
     assert narrow[away < 25].all() and not narrow[away > 25 + 2 * SPACING].any()
 
 
