@@ -32,6 +32,7 @@ COARSE_BLUR = 2.5  #: px at 240: brings a start that is a few pixels off into re
 LEAST_NOISE = 0.3  #: luma: 8 bit rounding alone
 REVISIONS = 3  #: of what is taken for hidden
 ODD = 3.0  #: times the usual residual: such a frame is read once more
+TURNED = 6.0  #: degrees from the template's view at which skin begins to go out of sight: what hides it is the head
 REFITS = 3  #: steps of a fit without what is hidden
 MOSTLY = 0.5  #: of what a node is seen by: more hidden than this, it starts from its neighbours
 AS_NEAR = 1.2
@@ -110,7 +111,8 @@ class Neutral:
         for k in np.flatnonzero((difference**2).mean(1) > ODD * self.residual_variance).tolist():
             odd = slice(k, k + 1)  # its last step may have been large
             residual[odd] = field.residual([fine[k]], _view(views, k), c[odd])
-        hidden = self.mask.find(residual, moved)
+        facing = motion.turn[:, 2, 2] > np.cos(np.radians(TURNED))
+        hidden = self.mask.find(residual * facing[:, None], moved)
         for k in np.flatnonzero(hidden.any(1)).tolist():
             c[k], left[k], hidden[k] = self._beside(work[k], _view(views, k), c[k], hidden[k : k + 1])
         return c, left, hidden

@@ -91,7 +91,7 @@ class OccluderMask:
 
         Skin beside an occluder needs no excuse: there it misleads the landmarks too.
         """
-        share, held = (values.reshape(-1, *self.shape) for values in (self._share(residual), hidden))
+        share, held = self._share(residual).reshape(-1, *self.shape), hidden.reshape(-1, *self.shape)
         near = ndimage.binary_dilation(held, BESIDE[None], DOUBTED)
         core = ((share > LIKELY) & held) | ((share > SURE) & near)
         return self._closed(ndimage.binary_dilation(core, BESIDE[None], RIM) & near)

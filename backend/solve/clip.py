@@ -214,7 +214,9 @@ def _note_hidden(out: Solved, piece: _Piece, anchors: Sequence[Anchor]) -> None:
     mainly = piece.span.weight[rows] >= 0.5
     out.hidden[piece.rows] |= mainly & piece.hidden[rows]
     cells = piece.covered[rows]
-    if piece.span.anchor and cells.any():
+    if not cells.any():
+        return
+    if piece.span.anchor:
         cells = cells @ _shared(anchors[piece.span.anchor].neutral, anchors[0].neutral) >= 0.5
     out.covered[piece.rows] |= mainly[:, None] & cells
 
