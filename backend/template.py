@@ -200,17 +200,8 @@ def build_neutral(
     spread = (residual**2 * field.template.weight).sum(1) / field.template.weight.sum()
     variance = max(float(np.median(spread)), LEAST_NOISE**2)
     surface = Surface(reference, field.template.points, sight.triangle, sight.weight, rest)
-    return Neutral(
-        window,
-        pictures[first],
-        surface,
-        field,
-        coarse,
-        coarse_points,
-        landmarks[first],
-        np.sort(frames[like]),
-        variance,
-    )
+    picture, averaged = pictures[first], np.sort(frames[like])
+    return Neutral(window, picture, surface, field, coarse, coarse_points, landmarks[first], averaged, variance)
 
 
 def most_usual_frame(reference: Reference, pictures: list[Picture], landmarks: Array, motion: RigidMotion) -> int:

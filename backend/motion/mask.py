@@ -133,7 +133,7 @@ def lingering(hidden: Mask) -> Mask:
 
 
 def _large(sure: Array) -> Mask:
-    """The groups large enough for an occluder, of sure cells (rows, columns): the share of the texture missing in them, else 0."""
+    """The cells in large groups, of cells (rows, columns) with the share of the texture missing where they are sure, else 0."""
     group, count = ndimage.label(sure > 0, BESIDE)
     size = np.bincount(group.ravel(), minlength=count + 1)
     missing = np.bincount(group.ravel(), sure.ravel(), count + 1)

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from ..motion.rigid import RigidMotion
 from ..motion.window import BLUR
 from .columns import Columns
-from .hidden import HiddenPart, carried
+from .hidden import HiddenPart
 from .posterior import MODEL_PX, Error, Posterior, Prior, State, start
 
 Array = NDArray[np.float64]
@@ -103,8 +103,7 @@ def solve_block(
     if depth is not None:
         state.depth = depth
     state.expression = block.macro.copy()
-    part = HiddenPart(columns, block.motion, block.masked)
-    unseen = part.unseen | block.hidden[:, None]
+    part = HiddenPart(columns, block.motion, block.masked, block.hidden)
     state.pose = _first_pose(columns, block, part, prior, state.depth)
     model = Posterior(layout, columns.normal, prior, fps, error)
     evidence = columns.field.evidence(block.motion)
@@ -116,8 +115,7 @@ def solve_block(
         right = columns.evidence(evidence, moved, then)
         for step in range(STEPS):
             # Each step believes what it is given of a hidden frame: left alone, it would never leave its start.
-            state.pose = carried(state.pose, np.tile(block.hidden[:, None], 6))
-            state.expression = carried(state.expression, unseen)
+            part.carry(state)
             now = state.totals(layout, prior.coarse)
             given = right + part.completion(moved, now - then)
             given[:, block.hidden] = columns.normal @ now[:, block.hidden]

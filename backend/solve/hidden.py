@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..types import Floats
 from .columns import Columns
+from .posterior import State
 
 Array = NDArray[np.float64]
 
@@ -24,15 +25,16 @@ UNSEEN = 0.5  #: hidden share of a cause's information from which on it is carri
 
 
 class HiddenPart:
-    """The frames of a block (T) of which a part is hidden."""
+    """The frames of a block (T) that are hidden as a whole or of which a part is."""
 
-    def __init__(self, columns: Columns, motion: Array, masked: NDArray[np.float32]) -> None:
+    def __init__(self, columns: Columns, motion: Array, masked: NDArray[np.float32], hidden: NDArray[np.bool_]) -> None:
         """Set up.
 
         Args:
             columns: of the template.
             motion: (T, 2n) px as measured.
             masked: (T, 2n) hidden share of what every coefficient is seen by.
+            hidden: (T,) frames hidden as a whole.
         """
         self._columns = columns
         self._rows = np.flatnonzero(masked.any(1))
@@ -40,7 +42,13 @@ class HiddenPart:
         causes = columns.layout.expression
         unseen = np.zeros((len(motion), len(causes)))
         unseen[self._rows] = hidden_share(columns, self._share)[:, causes]
-        self.unseen = unseen > UNSEEN  #: (T, X) causes that are carried over
+        self._pose = np.tile(hidden[:, None], 6)
+        self._causes = (unseen > UNSEEN) | hidden[:, None]
+
+    def carry(self, state: State) -> None:
+        """Where pose and causes are not seen, take over what they are in the frames around."""
+        state.pose = carried(state.pose, self._pose)
+        state.expression = carried(state.expression, self._causes)
 
     def completion(self, moved: Array, change: Array) -> Array:
         """What is added to the right-hand side (P, T).

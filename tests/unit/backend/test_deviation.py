@@ -63,7 +63,8 @@ def uncertain(head: HeadModel, frames: int = 3) -> Take:
         detail_basis=random.normal(0, 1e-3, (2, vertices, 3)).astype(np.float32), detail=alike(np.zeros(2)),
         detail_std=alike([0.2, 0.1]), depth_std=alike(2e-4), camera=np.array([[900, 0, 320], [0, 900, 240], [0, 0, 1.0]]),
         size=(640, 480), landmark_frames=np.array([0]), landmarks=np.zeros((1, 478, 2), np.float32),
-        confidence=alike(1.0), noise_px={}, noise_reason="", template_frames=np.array([0]), events=(),
+        confidence=alike(1.0), seen=alike(np.ones(units)), patch=np.full(vertices, -1, np.int32),
+        covered=np.zeros((frames, 0), np.uint8), noise_px={}, noise_reason="", template_frames=np.array([0]), events=(),
         head={}, source={}, settings={},
     )  # fmt: skip
 
