@@ -191,7 +191,7 @@ def solved(job: tuple[Plan | Path, str], cache: Path) -> dict[str, Any]:
     """Figures of one clip with what a case gives."""
     clip, case = job
     cv2.setNumThreads(1)
-    wanted = CASES.get(case) or SHARED_CASES[case]
+    wanted = (CASES if isinstance(clip, Plan) else SHARED_CASES)[case]
     if isinstance(clip, Plan):
         plan = replace(clip, name=clip.name + "-clean", **CLEAN) if "clean" in wanted else clip
         folder = make(plan, cache / plan.name, SHARED)
@@ -221,7 +221,7 @@ def chosen(split: str, level: float, count: int) -> list[Plan | Path]:
     """The clips: plans of ours, or folders of the shared ones."""
     if split == "shared":
         moving = [folder for folder in sorted((SHARED / "bench" / "dev").glob("d*")) if "still" not in folder.name]
-        return [*moving][:count]
+        return [*moving[:count]]
     found = [plan for plan in plans(split) if plan.condition == "reference" and plan.level == level]
     return [plan for plan in found if plan.face in available(SHARED)][:count]
 
