@@ -136,13 +136,13 @@ def _prior(columns: Columns, block: Block, share: float) -> Prior:
 
 
 def error_of(columns: Columns, residual_variance: float) -> Error:
-    """Of the evidence, by the template fit's residual (luma^2).
+    """Of the evidence, by the template fit's residual (luma^2), half of which is taken for white noise, half for the template's.
 
-    That went through BLUR: white noise leaves it smaller by 4 pi BLUR^2, and moves the sheet as much as before.
+    It went through BLUR: white noise leaves that smaller by 4 pi BLUR^2, and moves the sheet as much as before.
     """
     information = columns.field.information
     model = MODEL_PX**2 * float(np.trace(information)) / len(information)
-    return Error(picture=4 * np.pi * BLUR**2 * residual_variance, model=model)
+    return Error(picture=2 * np.pi * BLUR**2 * residual_variance, model=model)
 
 
 def _misfit(columns: Columns, block: Block, moved: Array) -> float:
