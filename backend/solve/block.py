@@ -13,7 +13,7 @@ from ..motion.rigid import RigidMotion
 from ..motion.window import BLUR
 from .columns import Columns
 from .hidden import HiddenPart
-from .posterior import MODEL_PX, Error, Posterior, Prior, State, start
+from .posterior import Posterior, Prior, State, error_variance, start
 
 Array = NDArray[np.float64]
 
@@ -98,14 +98,14 @@ def solve_block(
     frames = len(block.motion)
     large = bool(block.macro.any())
     prior = _prior(columns, block, MACRO_SHARE if large else 1.0)
-    error = error_of(columns, residual_variance)
-    state = start(layout, surface.group, frames, fps, error.whole)
+    floor = evidence_variance(residual_variance)
+    state = start(layout, surface.group, frames, fps, error_variance(floor))
     if depth is not None:
         state.depth = depth
     state.expression = block.macro.copy()
     part = HiddenPart(columns, block.motion, block.masked, block.hidden)
     state.pose = _first_pose(columns, block, part, prior, state.depth)
-    model = Posterior(layout, columns.normal, prior, fps, error)
+    model = Posterior(layout, columns.normal, prior, fps, floor)
     evidence = columns.field.evidence(block.motion)
     # Folding skin looks like parallax: a block with a large expression learns no depth, and its misfit weighs more.
     for turn in range(PASSES):
@@ -135,14 +135,12 @@ def _prior(columns: Columns, block: Block, share: float) -> Prior:
     )  # fmt: skip
 
 
-def error_of(columns: Columns, residual_variance: float) -> Error:
+def evidence_variance(residual_variance: float) -> float:
     """Of the evidence, by the template fit's residual (luma^2), half of which is taken for white noise, half for the template's.
 
     It went through BLUR: white noise leaves that smaller by 4 pi BLUR^2, and moves the sheet as much as before.
     """
-    information = columns.field.information
-    model = MODEL_PX**2 * float(np.trace(information)) / len(information)
-    return Error(picture=2 * np.pi * BLUR**2 * residual_variance, model=model)
+    return 2 * np.pi * BLUR**2 * residual_variance
 
 
 def _misfit(columns: Columns, block: Block, moved: Array) -> float:

@@ -28,7 +28,9 @@ Array = NDArray[np.float64]
 START_PX = 0.3  #: a unit begins small, the evidence lets it grow
 DETAIL_PX = 0.05
 PICTURE_ERROR = 12.0  #: variance the picture's noise is multiplied by: codec, relighting
-MODEL_PX = 0.25  #: of motion that no column explains, per coefficient of the sheet: does not shrink with the noise
+STEADY_ERROR = (
+    10.0  #: luma^2 of variance that does not shrink with the noise: steps of the codec, skin that no column explains
+)
 LEARNED_AGAINST = 2.0  #: weight of the smooth temporal covariance against the learned one
 DEPTH_PRIOR_M = 0.008  #: of a head that turns much
 LEAK = 0.125  #: of an expression's motion, RMS, passes for turns of a still head
@@ -109,28 +111,15 @@ class Prior:
     macro: Array
 
 
-@dataclass(frozen=True)
-class Error:
-    """Of the evidence: variances in units of the information's own noise, luma^2.
-
-    Attributes:
-        picture: by the template fit's residual, for blocks without quiet modes.
-        model: of motion that no column explains.
-    """
-
-    picture: float
-    model: float
-
-    @property
-    def whole(self) -> float:
-        """Of a block of which nothing is known yet."""
-        return PICTURE_ERROR * self.picture + self.model
+def error_variance(picture: float) -> float:
+    """What the solve counts on, luma^2, where the picture alone makes the evidence err with variance `picture`."""
+    return PICTURE_ERROR * picture + STEADY_ERROR
 
 
 class Posterior:
     """EM over one block: expectation in temporal modes, maximisation of variances, noise, depth and temporal covariance."""
 
-    def __init__(self, layout: Layout, normal: Array, prior: Prior, fps: float, error: Error) -> None:
+    def __init__(self, layout: Layout, normal: Array, prior: Prior, fps: float, floor: float) -> None:
         """Set the block up.
 
         Args:
@@ -138,9 +127,9 @@ class Posterior:
             normal: N (P, P).
             prior: what is known beforehand.
             fps: of the block.
-            error: of the evidence.
+            floor: variance of the evidence by the template fit's residual, used where the block has no quiet modes.
         """
-        self.layout, self.normal, self.prior, self.error = layout, normal, prior, error
+        self.layout, self.normal, self.prior, self.floor = layout, normal, prior, floor
         self.fps = fps
         self.units = int((prior.group == 0).sum())  # these teach the temporal covariance
         self.misfit = 0.0  #: variance of the evidence that the model leaves unexplained, known after a linearisation
@@ -234,12 +223,12 @@ class Posterior:
         return variance
 
     def _noise(self, reduced: Array, quiet: Array) -> float:
-        """Chi-square per unknown of the modes too fast for expression, or the picture's residual; and the model's error."""
-        level = self.error.picture
+        """Chi-square per unknown of the modes too fast for expression, or the picture's residual; and what never shrinks."""
+        level = self.floor
         if quiet.shape[1] >= FEWEST_QUIET:
             stable = reduced + 1e-9 * np.trace(reduced) * np.eye(len(reduced))
             level = float(np.einsum("it,it->t", quiet, np.linalg.solve(stable, quiet)).mean() / len(reduced))
-        return max(PICTURE_ERROR * level + self.error.model, self.misfit)
+        return max(error_variance(level), self.misfit)
 
     def _depth(self, state: State, reduced: Array, coupling: Array, right: Array, evidence: Array, x: Array) -> Array:
         """Depth (D,) by variable projection over the modes with the most head motion."""

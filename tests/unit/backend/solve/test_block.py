@@ -4,9 +4,10 @@
 import numpy as np
 import pytest
 from microface.backend.motion.window import BLUR
-from microface.backend.solve.block import Block, BlockResult, error_of, solve_block
+from microface.backend.solve.block import Block, BlockResult, evidence_variance, solve_block
 from microface.backend.solve.columns import Columns
 from microface.backend.solve.hidden import carried
+from microface.backend.solve.posterior import error_variance
 from microface.backend.solve.surface import JAW_LIMIT
 
 from .conftest import Played, rigid_of
@@ -126,7 +127,7 @@ def test_deviations_are_those_of_the_errors(columns: Columns, stage, play) -> No
     played = play(FRAMES, FPS, PULSES)
     names = stage.surface.reference.head.expression_names
     turn, place = truth_of(stage, played)
-    measured = stage.noisy(played.motion, np.sqrt(error_of(columns, RESIDUAL).whole), 3)
+    measured = stage.noisy(played.motion, np.sqrt(error_variance(evidence_variance(RESIDUAL))), 3)
     result = solve(columns, stage, played, motion=measured, depth=np.zeros(columns.layout.depths))
     pose = np.concatenate([angles(result.turn, turn), result.place - place], 1) / result.pose_std
     assert (np.sqrt((pose**2).mean(0)) > 0.4).all()
