@@ -13,7 +13,7 @@ from microface.backend.solve.surface import JAW_LIMIT
 from .conftest import Played, rigid_of
 
 NOISE = 2.0
-RESIDUAL = NOISE**2 / (4 * np.pi * BLUR**2)  # that leaves in a picture
+RESIDUAL = NOISE**2 / (2 * np.pi * BLUR**2)  # that leaves in a picture
 FRAMES, FPS = 48, 30.0
 PULSES = {"mouthSmileLeft": (0.15, 0.6, 0.1), "browInnerUp": (0.15, 1.0, 0.1)}
 
