@@ -44,8 +44,8 @@ class Performance:
     motion_std_px: Array  #: the posterior's alone: an event is not less sure for being large
 
 
-def perform(surface: Surface, solved: Solved) -> Performance:
-    """Convert the estimates. Eyes are left at rest."""
+def perform(surface: Surface, solved: Solved, modes: int = DETAIL_MODES) -> Performance:
+    """Convert the estimates, with so many modes of detail at most. Eyes are left at rest."""
     head = surface.reference.head
     frames, units = len(solved.place), len(head.expression)
     of_head = [k for k, name in enumerate(surface.unit_names) if name in head.expression_names]
@@ -58,7 +58,7 @@ def perform(surface: Surface, solved: Solved) -> Performance:
         full[np.ix_(seen, number)] = part[np.ix_(seen, of_head)]
     std, factor = doubted(std, expression), factor / np.sqrt(GUARD)
     pose, pose_std, translation, translation_std = _rigid(surface, solved)
-    detail = _detail_modes(surface, solved, seen)
+    detail = _detail_modes(surface, solved, seen, modes)
     size = 1 / surface.unit_scale[: len(surface.unit_names)]
     return Performance(
         surface.reference.offset + surface.depth_offset(solved.depth),
@@ -108,8 +108,10 @@ def _rigid(surface: Surface, solved: Solved) -> tuple[Array, Array, Array, Array
     return pose, std, translation, solved.pose_std[:, 3:]
 
 
-def _detail_modes(surface: Surface, solved: Solved, seen: NDArray[np.bool_]) -> tuple[Array, Array, Array, float]:
-    """At most DETAIL_MODES principal motions of the detail, (D, V, 3) head space, their strengths and deviations (T, D).
+def _detail_modes(
+    surface: Surface, solved: Solved, seen: NDArray[np.bool_], modes: int
+) -> tuple[Array, Array, Array, float]:
+    """At most `modes` principal motions of the detail, (D, V, 3) head space, their strengths and deviations (T, D).
 
     Last the share they hold of the visible detail's energy, its sum of squares over frames and vertices; 1 when none of it is
     large enough to keep.
@@ -124,7 +126,7 @@ def _detail_modes(surface: Surface, solved: Solved, seen: NDArray[np.bool_]) -> 
     )
     order = np.argsort(-value)
     energy = np.cumsum(value[order]) / max(float(value.sum()), 1e-30)
-    keep = order[: min(DETAIL_MODES, int(np.searchsorted(energy, DETAIL_KEPT)) + 1)] if len(order) else order
+    keep = order[: min(modes, int(np.searchsorted(energy, DETAIL_KEPT)) + 1)] if len(order) else order
     # A mode's shape has an RMS of 1 px over the face; its strength is then scaled so that its peak is 1, like a unit's.
     read, write = root @ vector[:, keep], np.linalg.solve(root.T, vector[:, keep])
     peak = np.abs(strength @ read).max(0, initial=0)

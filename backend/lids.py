@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, percentile_filter
 
 from .motion.footage import landmarks_between
 from .types import Tracks
@@ -14,7 +15,12 @@ Array = NDArray[np.float64]
 LIDS = ("eyeBlinkLeft", "eyeBlinkRight")
 #: Landmarks of the left and the right eye: of the upper lid, of the lower one.
 EDGES = (((385, 386, 387), (380, 374, 373)), ((160, 159, 158), (144, 145, 153)))
+CORNERS = ((362, 263), (133, 33))
 LEAST_JITTER = 0.05  #: px
+SWEEP = 0.12  #: of the gap at rest by which a lid that sweeps has left where it was about then
+ABOUT_S = 1.0  #: s in which lids are in one place for a fourth of the time at least: a blink takes 0.1 to 0.4
+ASLEEP = 0.5  #: of the gap at rest: less is a shut eye however long
+EARLY = 2  #: tracked frames by which the tracker is late to see a lid move
 
 
 def closing(tracks: Tracks, frames: NDArray[np.int64], rest: NDArray[np.int64]) -> tuple[Array, Array, Array]:
@@ -32,6 +38,25 @@ def closing(tracks: Tracks, frames: NDArray[np.int64], rest: NDArray[np.int64]) 
     change = np.abs(np.diff(_gaps(tracks.landmarks[:, :, :2]), axis=0))
     jitter = np.nanmedian(change, axis=0) / 0.6745 / np.sqrt(2) if np.isfinite(change).any() else np.zeros(2)
     return at_rest - _gaps(landmarks_between(tracks, frames)), at_rest, np.maximum(jitter, LEAST_JITTER)
+
+
+def shut_lids(tracks: Tracks, frames: NDArray[np.int64], rest: NDArray[np.int64], fps: float) -> NDArray[np.bool_]:
+    """(T,) frames in which a lid sweeps over its eye or is shut; eyes narrowed for longer are not.
+
+    Args:
+        tracks, frames, rest: as of `closing`.
+        fps: frames per second.
+    """
+    landmarks = tracks.landmarks[..., :2]
+    wide = [np.linalg.norm(landmarks[:, a] - landmarks[:, b], axis=1) for a, b in CORNERS]
+    gap = _gaps(landmarks) / np.stack(wide, 1)  # a head that comes nearer opens no eye
+    gap = np.nan_to_num(gap / np.nanmedian(gap[rest], axis=0), nan=1.0)
+    about = max(3, round(ABOUT_S * fps / max(float(np.median(np.diff(tracks.frame))), 1)))
+    shut = (gap < percentile_filter(gap, 75, (about, 1), mode="nearest") - SWEEP) | (gap < ASLEEP)
+    moved = binary_dilation(shut.any(1), np.ones(2 * EARLY + 1, bool))
+    last = len(tracks.frame) - 1
+    before, after = np.searchsorted(tracks.frame, frames, "right") - 1, np.searchsorted(tracks.frame, frames)
+    return np.asarray(moved[np.clip(before, 0, last)] | moved[np.clip(after, 0, last)])
 
 
 def _gaps(landmarks: NDArray[np.float32] | Array) -> Array:

@@ -15,6 +15,7 @@ from .cover import Cover
 from .errors import MicrofaceError
 from .heads import load_head
 from .identity import fit_head, form_offset, settled
+from .lids import shut_lids
 from .motion.footage import landmarks_between, measure_footage
 from .motion.rigid import RigidMotion, against, at_frames, smoothed
 from .motion.window import Window, window_around
@@ -70,15 +71,16 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     anchors, spans = find_anchors(clip, tracks, fit, neutral, rest)
     say("motion", 0)
     footage = frames(clip, int(tracks.frame[0]), int(tracks.frame[-1]) + 1)
-    for share, motions in measure_footage(anchors, spans, footage, tracks, fit):  # noqa: B007
+    shut = shut_lids(tracks, tracks.frame[0] + np.arange(spans[-1].stop), rest, clip.fps)
+    for share, motions in measure_footage(anchors, spans, footage, tracks, fit, shut):  # noqa: B007
         say("motion", share)
     own = [motion for span, motion in zip(spans, motions, strict=True) if span.anchor == 0] or motions[:1]
     visible = visibility(clip, neutral, own, rest_frames(tracks, rest))
     say("solving", 0)
-    for share, solved in solve_clip(anchors, spans, motions, fit, tracks.frame, clip.fps):  # noqa: B007
+    for share, solved in solve_clip(anchors, spans, motions, fit, tracks.frame, clip.fps, shut):  # noqa: B007
         say("solving", share)
     say("events", 0)
-    return assemble(clip, tracks, fit, anchors, rest, solved, visible, settings)
+    return assemble(clip, tracks, fit, anchors, rest, solved, visible, settings, shut)
 
 
 class _StageProgress:

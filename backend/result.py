@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from . import events
 from .anchor import Anchor
-from .assembly import Performance, largest_motion, perform
+from .assembly import DETAIL_MODES, Performance, largest_motion, perform
+from .blink import closings, played
 from .deviation import SIZE_SHARE
 from .gaze import LOOKS, eye_radius, eye_turns, looks
 from .heads import record
@@ -60,6 +61,7 @@ def assemble(
     solved: Solved,
     visible: Visibility,
     settings: Settings,
+    shut: NDArray[np.bool_],
 ) -> Take:
     neutral = anchors[0].neutral
     head = neutral.surface.reference.head
@@ -67,7 +69,12 @@ def assemble(
     valid = validity(tracks, np.isfinite(solved.place[:, 0]), solved.hidden)
     valid = _mark_occlusions(valid, clip.fps)
     solved = bridged(solved, neutral.surface, neutral.patch)
-    acted, seen = doubted(perform(neutral.surface, solved), neutral.surface, neutral.patch, solved.covered)
+    sure = (valid == MEASURED) & ~solved.covered.any(1)  # behind a hand the tracker only guesses the eyes
+    closed, wrong = closings(tracks, rest, shut & sure)
+    acted = perform(neutral.surface, solved, DETAIL_MODES - int(closed.any(0).sum()))
+    acted, seen = doubted(acted, neutral.surface, neutral.patch, solved.covered)
+    acted, _ = doubted(acted, neutral.surface, neutral.swept, np.c_[shut, np.zeros(count, bool)])
+    acted = played(acted, neutral, closed, wrong)
     acted = _blanked(_with_gaze(acted, neutral, tracks, rest, first), valid > BRIDGED)
     time_s = clip.time_s[first : first + count]
     hidden = lost(_shares(acted.motion_names, neutral, solved), SHOWN, clip.fps)

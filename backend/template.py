@@ -16,6 +16,7 @@ from .landmark_sheet import LandmarkSheet
 from .motion.field import MotionField, Views
 from .motion.mask import OccluderMask
 from .motion.rigid import RigidMotion
+from .motion.sweep import LidSweep
 from .motion.uncover import uncovered
 from .motion.window import Window, highpass, highpass_spline
 from .sight import Sight
@@ -35,6 +36,7 @@ ODD = 3.0  #: times the usual residual: such a frame is read once more
 TURNED = 6.0  #: degrees from the template's view at which skin begins to go out of sight: what hides it is the head
 REFITS = 3  #: steps of a fit without what is hidden
 MOSTLY = 0.5  #: of what a node is seen by: more hidden than this, it starts from its neighbours
+TOUCHED = 0.05  #: the same, of landmarks' motion beside a lid that moves
 AS_NEAR = 1.2
 COMPANY = 0.3  #: share of the candidates that must be near
 ALIKE = 0.6  #: share of the candidates that are taken to be at rest
@@ -81,30 +83,44 @@ class Neutral:
         return OccluderMask(self.field, self.landmarks)
 
     @cached_property
+    def sweep(self) -> LidSweep:
+        """The template's pixels that a blink spoils."""
+        return LidSweep(self.field, self.landmarks, self.window.scale)
+
+    @cached_property
     def patch(self) -> NDArray[np.int64]:
         """(V,) the cell that shows each vertex; -1 = none."""
         return self.surface.owners(self.mask.cell)
 
-    def measure(self, work: list[Picture], landmarks: Array, motion: RigidMotion) -> tuple[Array, Array, Mask]:
+    @cached_property
+    def swept(self) -> NDArray[np.int64]:
+        """(V,) 0 where a lid sweeps over a vertex, 1 beside; -1 = not seen."""
+        return self.surface.owners(np.where(self.sweep.pixels, 0, 1))
+
+    def measure(
+        self, work: list[Picture], landmarks: Array, motion: RigidMotion, shut: Mask | None = None
+    ) -> tuple[Array, Array, Mask]:
         """Dense motion of B frames against the template, on top of the head's coarse motion.
 
         Args:
             work: B work pictures.
             landmarks: (B, 478, 2) source px, roughly right.
             motion: of the B frames against the reference.
+            shut: (B,) frames in which the lids move; None = none.
 
         Returns:
             sheet coefficients (B, 2n) px, the residual's mean square (B,) luma^2 at the template's contrast where nothing hides it,
             and the cells of `mask` (B, cells) that something hides.
         """
-        field, blur = self.field, COARSE_BLUR * self.window.scale
-        rough = [highpass(w, self.window.scale, blur) for w in work]
-        fine = [highpass_spline(w, self.window.scale) for w in work]
-        camera = self.surface.reference.camera
+        field, blur, camera = self.field, COARSE_BLUR * self.window.scale, self.surface.reference.camera
+        shut = np.zeros(len(work), bool) if shut is None else shut
+        views = motion.views(self.surface.sighted, camera)
         first = self._by_landmarks.motion(self.window.to_work(landmarks), motion)
         moved = np.linalg.norm(field.displacement(first), axis=2) / self.window.scale
+        opened, first = self._opened(work, views, first, shut)
+        rough = [highpass(w, self.window.scale, blur) for w in opened]
+        fine = [highpass_spline(w, self.window.scale) for w in opened]
         first = self.coarse.fit(rough, motion.views(self.coarse_points, camera), first, steps=2)
-        views = motion.views(self.surface.sighted, camera)
         c, difference = field.settle(fine, views, first, steps=2)
         residual = field.without_light(difference)
         left = self._left(difference, residual, np.ones(residual.shape, bool))
@@ -113,28 +129,44 @@ class Neutral:
             residual[odd] = field.residual([fine[k]], _view(views, k), c[odd])
         facing = motion.turn[:, 2, 2] > np.cos(np.radians(TURNED))
         hidden = self.mask.find(residual * facing[:, None], moved)
-        for k in np.flatnonzero(hidden.any(1)).tolist():
-            c[k], left[k], hidden[k] = self._beside(work[k], _view(views, k), c[k], hidden[k : k + 1])
+        for k in np.flatnonzero(hidden.any(1) | shut).tolist():
+            c[k], left[k], hidden[k] = self._beside(work[k], _view(views, k), c[k], hidden[k : k + 1], shut[k])
         return c, left, hidden
 
-    def _beside(self, work: Picture, view: Views, start: Array, hidden: Mask) -> tuple[Array, float, Mask]:
+    def _opened(
+        self, work: list[Picture], views: Views, start: Array, shut: NDArray[np.bool_]
+    ) -> tuple[list[Picture], Array]:
+        """Pictures and starts (B, 2n) with the reference's lids where lids move: a start for the measurement beside them."""
+        work, start = list(work), start.copy()
+        for k in np.flatnonzero(shut).tolist():
+            start[k] = self.field.bridged(start[k], self.sweep.share > TOUCHED)
+            at = _view(views, k).apply(self.field.displacement(start[k : k + 1]))[0]
+            work[k] = uncovered(work[k], self.picture, at, self.field.template.points, ~self.sweep.pixels)
+        return work, start
+
+    def _beside(
+        self, work: Picture, view: Views, start: Array, hidden: Mask, shut: np.bool_
+    ) -> tuple[Array, float, Mask]:
         """Coefficients, what is left and hidden cells of one frame, of which at most the cells `hidden` (1, cells) are.
 
         What is hidden must not pull its neighbours, nor the light, nor shine through the high-pass into the picture beside it.
-        Without all that, skin that it had spoiled shows again.
+        Without all that, skin that it had spoiled shows again. So it is with lids that move, whose place is known.
         """
-        field, c = self.field, start[None]
-        for turn in range(REVISIONS + 1):
-            seen = ~self.mask.pixels(hidden)
-            c = field.bridged(c[0], self.mask.nodes(hidden)[0] > MOSTLY)[None]
+        field, c = self.sweep.beside if shut else self.field, start[None]
+        swept, share = self.sweep.pixels & shut, self.sweep.share * shut
+        revisions = REVISIONS if hidden.any() else 0
+        for turn in range(revisions + 1):
+            seen = ~(self.mask.pixels(hidden) | swept)
+            c = field.bridged(c[0], np.maximum(self.mask.nodes(hidden)[0], share) > MOSTLY)[None]
             face = uncovered(work, self.picture, view.apply(field.displacement(c))[0], field.template.points, seen[0])
             fine = [highpass_spline(work, self.window.scale, face)]
             c = field.fit(fine, view, c, REFITS, seen)
             difference = field.difference(fine, view, c)
             residual = field.without_light(difference, seen)
-            if turn < REVISIONS:
-                hidden = self.mask.revised(residual, hidden)
-        return c[0], float(self._left(difference, residual, ~self.mask.pixels(hidden))[0]), hidden[0]
+            if turn < revisions:
+                hidden = self.mask.revised(residual * ~swept, hidden)
+        seen = ~(self.mask.pixels(hidden) | swept)
+        return c[0], float(self._left(difference, residual, seen)[0]), hidden[0]
 
     def missing(self, residual: Array, hidden: Mask) -> Array:
         """(B,) share of the template's texture that frames fail to show: all of what is hidden, of the rest the residual."""

@@ -14,7 +14,7 @@ Measured noise and shrinkage of this estimator: it stands within 6 % of its own 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -113,6 +113,10 @@ class MotionField:
         self.information = self._information()
         ridge = 1e-6 * np.trace(self.information) / len(prior)
         self._factor = cho_factor(self.information + prior + ridge * np.eye(len(prior)), lower=True)
+
+    def weighted(self, weight: NDArray[np.float64]) -> MotionField:
+        """The same fit with other weights (M,)."""
+        return MotionField(replace(self.template, weight=weight), self.sheet, self.density, self._read)
 
     def _information(self) -> NDArray[np.float64]:
         n, t = self.sheet.size, self.template

@@ -110,7 +110,12 @@ class _Part(NamedTuple):
 
 
 def _measured(
-    chunk: _Chunk, anchors: Sequence[Anchor], spans: Sequence[Span], tracks: Tracks, fit: HeadFit
+    chunk: _Chunk,
+    anchors: Sequence[Anchor],
+    spans: Sequence[Span],
+    tracks: Tracks,
+    fit: HeadFit,
+    shut: NDArray[np.bool_],
 ) -> list[_Part]:
     row, parts = chunk.frames - int(tracks.frame[0]), []
     for number, span in enumerate(spans):
@@ -119,12 +124,18 @@ def _measured(
             anchor, index = anchors[span.anchor], chunk.frames[here]
             coarse = anchor.coarse(at_frames(fit, tracks.frame, index))
             work = [chunk.work[int(k)] for k in index]
-            parts.append(_Part(number, index, *anchor.neutral.measure(work, chunk.landmarks[here], coarse), coarse))
+            found = anchor.neutral.measure(work, chunk.landmarks[here], coarse, shut[row[here]])
+            parts.append(_Part(number, index, *found, coarse))
     return parts
 
 
 def measure_footage(
-    anchors: Sequence[Anchor], spans: Sequence[Span], frames: Iterable[Frame], tracks: Tracks, fit: HeadFit
+    anchors: Sequence[Anchor],
+    spans: Sequence[Span],
+    frames: Iterable[Frame],
+    tracks: Tracks,
+    fit: HeadFit,
+    shut: NDArray[np.bool_],
 ) -> Iterator[tuple[float, list[DenseMotion]]]:
     """Fit every frame to the template that serves it. Yields the share done and the motion of each span, growing.
 
@@ -133,9 +144,10 @@ def measure_footage(
         spans: rows of the shot each measures.
         frames: of the whole shot.
         tracks, fit: landmarks and poses to start from.
+        shut: (T,) rows of the shot in which the lids move.
     """
     motions, done = _blank(anchors, spans, int(tracks.frame[0])), 0
-    measured = partial(_measured, anchors=anchors, spans=spans, tracks=tracks, fit=fit)
+    measured = partial(_measured, anchors=anchors, spans=spans, tracks=tracks, fit=fit, shut=shut)
     for parts in in_order(measured, _chunks(frames, tracks, anchors[0].neutral.window)):
         for part in parts:
             motions[part.span].add(part.frames, part.motion, part.residual, part.hidden, part.coarse)

@@ -20,7 +20,7 @@ from ..template import Neutral
 from ..types import HeadFit
 from .block import FACTOR_RANK, Block, BlockResult, solve_block
 from .columns import Columns
-from .macro import macro_expression
+from .macro import macro_expression, without_blinks
 from .surface import Surface
 
 Array = NDArray[np.float64]
@@ -92,6 +92,7 @@ def solve_clip(
     fit: HeadFit,
     tracked: NDArray[np.int64],
     fps: float,
+    shut: NDArray[np.bool_],
 ) -> Iterator[tuple[float, Solved]]:
     """Solve all frames. Yields (fraction done, the result so far) after each block.
 
@@ -100,6 +101,7 @@ def solve_clip(
         spans, motions: rows of the shot each measures, and their motion.
         fit: coarse poses and expressions of the frames `tracked` (N,).
         fps: frames per second.
+        shut: (T,) rows in which the lids move: what they sweep over is not measured.
     """
     surface = anchors[0].neutral.surface
     out = _empty(anchors[0].neutral, spans[-1].stop)
@@ -110,7 +112,8 @@ def solve_clip(
     done = 0
 
     def macro(piece: _Piece) -> Array:
-        return macro_expression(surface, fit, tracked, piece.motion.first + np.arange(*piece.block))
+        seen = macro_expression(surface, fit, tracked, piece.motion.first + np.arange(*piece.block))
+        return without_blinks(seen, surface, shut[piece.rows])
 
     # The view at rest finds the depth, if it serves any frame. In a short span beside a large expression it would find nonsense.
     disturbed = len(spans) > 1 and any(macro(piece).any() for piece in pieces)
@@ -124,7 +127,7 @@ def solve_clip(
         own.sort(key=lambda piece: (macro(piece).any(), -_travel(columns, piece)))
         for piece in own:
             rows = slice(*piece.block)
-            masked = anchor.neutral.mask.nodes(piece.covered[rows])
+            masked = _unseen(anchor.neutral, piece, shut[piece.rows])
             block = Block(
                 piece.motion.rows(*piece.block), piece.motion.coarse[rows], macro(piece), piece.hidden[rows], masked
             )
@@ -174,6 +177,12 @@ def _pieces(span: Span, motion: DenseMotion, anchors: Sequence[Anchor], doubted:
         for run in runs(np.isfinite(motion.residual))
         for block in blocks(*run)
     ]
+
+
+def _unseen(neutral: Neutral, piece: _Piece, shut: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(T, 2n) share of what every coefficient is seen by that something hides, or lids sweep over in the frames `shut` (T,)."""
+    hidden = neutral.mask.nodes(piece.covered[slice(*piece.block)])
+    return np.maximum(hidden, np.outer(shut, neutral.sweep.share).astype(np.float32))
 
 
 def _since_rest(result: BlockResult, rest: Surface, surface: Surface, ahead: RigidMotion) -> BlockResult:

@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from ...models.head.units import REGIONS, region
 from ..types import HeadFit
+from .hidden import carried
 from .surface import Surface
 
 Array = NDArray[np.float64]
@@ -48,6 +49,17 @@ def macro_expression(surface: Surface, fit: HeadFit, tracked: NDArray[np.int64],
             for unit in JAW_UNITS[name]:
                 out[:, column] += at[:, names.index(unit)] * surface.jaw_share(unit, column)
     return out
+
+
+def without_blinks(macro: Array, surface: Surface, shut: NDArray[np.bool_]) -> Array:
+    """Strengths (T, X) in which the eyes do in frames in which the lids move (T,) what they do beside them.
+
+    A blink is no expression to solve for (`blink.py`): the block it is in stays one of small motions.
+    """
+    hidden = np.zeros(macro.shape, bool)
+    eyes = [column for column, name in enumerate(surface.unit_names) if region(name) == "eyes"]
+    hidden[:, eyes] = shut[:, None]
+    return carried(macro, hidden)
 
 
 def _sure(size: Array, jitter: Array, names: tuple[str, ...]) -> Array:

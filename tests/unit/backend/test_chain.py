@@ -133,10 +133,11 @@ def reconstructed(scene: Scene, played: Played, *, further: bool) -> Reconstruct
     if further:
         anchors, spans = find_anchors(clip, tracks, fit, neutral, rest)
     motions: list[DenseMotion] = []
-    for share, motions in measure_footage(anchors, spans, frames(clip), tracks, fit):  # noqa: B007
+    awake = np.zeros(COUNT, bool)
+    for share, motions in measure_footage(anchors, spans, frames(clip), tracks, fit, awake):  # noqa: B007
         pass
     assert share == 1
-    *_, (done, solved) = solve_clip(anchors, spans, motions, fit, tracks.frame, FPS)
+    *_, (done, solved) = solve_clip(anchors, spans, motions, fit, tracks.frame, FPS, awake)
     assert done == 1
     return Reconstructed(anchors, spans, solved, perform(neutral.surface, solved))
 

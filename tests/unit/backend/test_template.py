@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from microface.backend.motion.footage import DenseMotion
 from microface.backend.motion.rigid import RigidMotion
+from microface.backend.motion.sweep import beyond_lids
 from microface.backend.motion.window import BLUR, Window, highpass
 from microface.backend.noise import REGIONS, leftover, reason_of, smallest_visible, white_deviation
 from microface.backend.template import Neutral, build_neutral, most_usual_frame
@@ -114,6 +115,26 @@ def test_a_hidden_face_shows_in_the_residual(neutral: Neutral, shots: Shots) -> 
     _, residual, _ = neutral.measure([seen, hand], np.stack([shots.first, shots.first]), shots.motion[:2])
     assert residual[0] < 0.05 * neutral.texture
     assert residual[1] > 0.5 * neutral.texture
+
+
+def test_a_blink_does_not_pull_at_the_skin_beside_it(neutral: Neutral, shots: Shots) -> None:
+    """The left lid shows another texture; the cheek moves as ever, and what lies around the eye stays where it is."""
+    size = 0.8
+    at = np.stack(np.mgrid[:HEIGHT, :WIDTH][::-1], -1).astype(float)
+    lid = (beyond_lids(at.reshape(-1, 2), neutral.landmarks, neutral.window.scale)[0] == 0).reshape(HEIGHT, WIDTH)
+    blink, rest = picture(np.zeros(2), size, 503), picture(np.zeros(2), 0.0, 504)
+    blink[lid] = texture(at[lid] + [0.0, 7.0]) - 25
+    landmarks, points = np.stack([shots.first, shots.first]), neutral.field.template.points
+    beyond = beyond_lids(points, neutral.landmarks, neutral.window.scale)[0]
+    beside = (beyond > 0) & (beyond < 12)
+
+    def error(shut: bool) -> float:
+        c, *_ = neutral.measure([rest, blink], landmarks, shots.motion[:2], np.array([False, shut]))
+        found = neutral.field.displacement(c)
+        return float(np.sqrt(((found[1] - found[0] - cheek(points, size))[beside] ** 2).mean()))
+
+    assert error(False) > 0.3
+    assert error(True) < 0.04
 
 
 def still(neutral: Neutral, shots: Shots, pictures: list[np.ndarray]) -> DenseMotion:

@@ -77,7 +77,8 @@ def footage(stage, play) -> tuple:
 def solve_alone(neutral: Neutral, motion: DenseMotion, fit: HeadFit, tracked: np.ndarray) -> Iterator:
     """One template serves all frames."""
     spans = spans_of(np.zeros(len(motion.residual), int), FPS)
-    return solve_clip([at_rest(neutral)], spans, [motion], fit, tracked, FPS)
+    awake = np.zeros(len(motion.residual), bool)
+    return solve_clip([at_rest(neutral)], spans, [motion], fit, tracked, FPS, awake)
 
 
 @pytest.fixture(scope="module")

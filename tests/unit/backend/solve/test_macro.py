@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from microface.backend.solve.macro import macro_expression
+from microface.backend.solve.macro import macro_expression, without_blinks
 from microface.backend.solve.surface import JAW_LIMIT
 from microface.backend.solve.temporal import BANDWIDTH_HZ, SLOW_POWER, error_spectrum, smooth_covariance, time_basis
 from microface.backend.types import HeadFit
@@ -55,6 +55,21 @@ def test_what_comes_with_a_large_expression_is_believed(stage) -> None:
     assert np.abs(found[:40]).max() == 0
     assert found[80:, surface.unit_names.index("cheekSquintLeft")] == pytest.approx(0.15, abs=1e-6)
     assert np.abs(found[:, surface.unit_names.index("browDownLeft")]).max() == 0
+
+
+def test_a_blink_is_no_large_expression(stage) -> None:
+    """It leaves the mouth, and what the eyes do before and after, as they are."""
+    surface = stage.surface
+    shut = np.zeros(120, bool)
+    shut[30:90] = True
+    blink = without_blinks(large(stage, "eyeBlinkLeft", 0.8, 0.01), surface, shut)
+    assert np.abs(blink).max() == 0
+    smile = large(stage, "mouthSmileLeft", 0.8, 0.01)
+    assert (without_blinks(smile, surface, shut) == smile).all()
+    squint = np.zeros_like(smile)
+    column = surface.unit_names.index("eyeSquintLeft")
+    squint[:, column] = np.arange(120.0) ** 2
+    assert without_blinks(squint, surface, shut)[60, column] == pytest.approx(29**2 + 31 / 61 * (90**2 - 29**2))
 
 
 def test_an_open_mouth_is_the_jaws_turn(stage) -> None:
