@@ -101,7 +101,7 @@ def solve_clip(
         spans, motions: rows of the shot each measures, and their motion.
         fit: coarse poses and expressions of the frames `tracked` (N,).
         fps: frames per second.
-        shut: (T,) rows in which the lids move: what they sweep over is not measured.
+        shut: (T,) rows in which the lids move: no large expression to start from.
     """
     surface = anchors[0].neutral.surface
     out = _empty(anchors[0].neutral, spans[-1].stop)
@@ -127,7 +127,7 @@ def solve_clip(
         own.sort(key=lambda piece: (macro(piece).any(), -_travel(columns, piece)))
         for piece in own:
             rows = slice(*piece.block)
-            masked = _unseen(anchor.neutral, piece, shut[piece.rows])
+            masked = anchor.neutral.mask.nodes(piece.covered[rows])
             block = Block(
                 piece.motion.rows(*piece.block), piece.motion.coarse[rows], macro(piece), piece.hidden[rows], masked
             )
@@ -177,12 +177,6 @@ def _pieces(span: Span, motion: DenseMotion, anchors: Sequence[Anchor], doubted:
         for run in runs(np.isfinite(motion.residual))
         for block in blocks(*run)
     ]
-
-
-def _unseen(neutral: Neutral, piece: _Piece, shut: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(T, 2n) share of what every coefficient is seen by that something hides, or lids sweep over in the frames `shut` (T,)."""
-    hidden = neutral.mask.nodes(piece.covered[slice(*piece.block)])
-    return np.maximum(hidden, np.outer(shut, neutral.sweep.share).astype(np.float32))
 
 
 def _since_rest(result: BlockResult, rest: Surface, surface: Surface, ahead: RigidMotion) -> BlockResult:
