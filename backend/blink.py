@@ -18,7 +18,7 @@ from .types import Floats, Tracks
 Array = NDArray[np.float64]
 
 READ = 0.8  #: of the gap that the tracker sees close when an eye shuts: 0.7 to 0.9 on film, 0.5 to 0.8 on painted lids
-READ_SHARE = 0.25  #: of a closing that may be wrong
+READ_SHARE = 0.4  #: of a closing that may be wrong
 FADE = 4.0  #: px at 240 over which what a blink's unit does ends beside the lid
 
 
