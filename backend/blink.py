@@ -12,6 +12,7 @@ from ..models.head.raster import project
 from .assembly import Performance
 from .lids import LIDS, closing
 from .motion.sweep import beyond_lids
+from .solve.hidden import carried
 from .template import Neutral
 from .types import Floats, Tracks
 
@@ -23,9 +24,13 @@ FADE = 4.0  #: px at 240 over which what a blink's unit does ends beside the lid
 
 
 def closings(tracks: Tracks, rest: NDArray[np.int64], shut: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """(T, 2) strength of `LIDS` in the rows of a shot in which they move (T,), 0 in the others, and its deviation."""
+    """(T, 2) strength of `LIDS` in the rows of a shot in which they move (T,), 0 in the others, and its deviation.
+
+    It counts from where the lids were before and are after: narrowed eyes are no blink.
+    """
     closed, gap, jitter = closing(tracks, tracks.frame[0] + np.arange(len(shut)), rest)
-    strength = np.nan_to_num(np.clip(closed / (READ * gap), 0, 1)) * shut[:, None]
+    beyond = closed - carried(closed, np.repeat(shut[:, None], 2, 1))
+    strength = np.nan_to_num(np.clip(beyond / (READ * gap), 0, 1))
     return strength, np.hypot(READ_SHARE * strength, jitter / gap)
 
 
@@ -41,7 +46,7 @@ def played(acted: Performance, neutral: Neutral, strength: Array, std: Array) ->
     number = [head.expression_names.index(name) for name in LIDS]
     moved = strength > 0
     expression, deviation = acted.expression.copy(), acted.expression_std.copy()
-    expression[:, number] = np.where(moved, np.maximum(expression[:, number], strength), expression[:, number])
+    expression[:, number] = np.where(moved, np.minimum(expression[:, number] + strength, 1), expression[:, number])
     deviation[:, number] = np.where(moved, np.maximum(deviation[:, number], std), deviation[:, number])
     added = (expression - acted.expression)[:, number][:, moved.any(0)]
     beside = -head.expression[number] * beside_lids(neutral)[..., None]
