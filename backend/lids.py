@@ -51,7 +51,8 @@ def shut_lids(tracks: Tracks, frames: NDArray[np.int64], rest: NDArray[np.int64]
     wide = [np.linalg.norm(landmarks[:, a] - landmarks[:, b], axis=1) for a, b in CORNERS]
     gap = _gaps(landmarks) / np.stack(wide, 1)  # a head that comes nearer opens no eye
     gap = np.nan_to_num(gap / np.nanmedian(gap[rest], axis=0), nan=1.0)
-    about = max(3, round(ABOUT_S * fps / max(float(np.median(np.diff(tracks.frame))), 1)))
+    step = np.median(np.diff(tracks.frame)) if len(tracks.frame) > 1 else 1
+    about = max(3, round(ABOUT_S * fps / max(float(step), 1)))
     shut = (gap < percentile_filter(gap, 75, (about, 1), mode="nearest") - SWEEP) | (gap < ASLEEP)
     moved = binary_dilation(shut.any(1), np.ones(2 * EARLY + 1, bool))
     last = len(tracks.frame) - 1
