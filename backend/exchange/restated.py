@@ -72,7 +72,7 @@ def beside(take: Take, head: HeadModel, expression: Floats) -> Iterator[Array]:
     """
     for row, detail, pose, other in zip(take.expression, take.detail, take.pose, expression, strict=True):
         change = np.asarray(row, np.float64) - other
-        offset = np.tensordot(change, head.expression, 1) + np.tensordot(
+        offset: Array = np.tensordot(change, head.expression, 1) + np.tensordot(
             detail.astype(np.float64), take.detail_basis, 1
         )
         moved = head.joint_shift(change)
