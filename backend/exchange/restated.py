@@ -72,9 +72,8 @@ def beside(take: Take, head: HeadModel, expression: Floats) -> Iterator[Array]:
     """
     for row, detail, pose, other in zip(take.expression, take.detail, take.pose, expression, strict=True):
         change = np.asarray(row, np.float64) - other
-        offset: Array = np.tensordot(change, head.expression, 1) + np.tensordot(
-            detail.astype(np.float64), take.detail_basis, 1
-        )
+        unit = np.tensordot(change, head.expression, 1)
+        offset = np.asarray(unit + np.tensordot(detail.astype(np.float64), take.detail_basis, 1), np.float64)
         moved = head.joint_shift(change)
         if np.isfinite(change).all() and moved.any():
             world = world_rotations(rotation_matrix(pose.astype(np.float64)), head.parents)
