@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, percentile_filter
+from scipy.ndimage import binary_dilation, binary_propagation, percentile_filter
 
 from .motion.footage import landmarks_between
 from .types import Tracks
@@ -19,6 +19,7 @@ CORNERS = ((362, 263), (133, 33))
 LEAST_JITTER = 0.05  #: px
 SWEEP = 0.12  #: of the gap at rest by which a lid that sweeps has left where it was about then
 ABOUT_S = 1.0  #: s in which lids are in one place for a fourth of the time at least: a blink takes 0.1 to 0.4
+CLOSES = 0.3  #: of the gap at rest: a lid that comes down less does not blink, it narrows the eye
 ASLEEP = 0.5  #: of the gap at rest: less is a shut eye however long
 EARLY = 2  #: tracked frames by which the tracker is late to see a lid move
 
@@ -53,7 +54,9 @@ def shut_lids(tracks: Tracks, frames: NDArray[np.int64], rest: NDArray[np.int64]
     gap = np.nan_to_num(gap / np.nanmedian(gap[rest], axis=0), nan=1.0)
     step = np.median(np.diff(tracks.frame)) if len(tracks.frame) > 1 else 1
     about = max(3, round(ABOUT_S * fps / max(float(step), 1)))
-    shut = (gap < percentile_filter(gap, 75, (about, 1), mode="nearest") - SWEEP) | (gap < ASLEEP)
+    lowered = percentile_filter(gap, 75, (about, 1), mode="nearest") - gap
+    along = np.array([[0, 1, 0]] * 3)  # in time, each lid for itself
+    shut = binary_propagation(lowered > CLOSES, along, mask=lowered > SWEEP) | (gap < ASLEEP)
     moved = binary_dilation(shut.any(1), np.ones(2 * EARLY + 1, bool))
     last = len(tracks.frame) - 1
     before, after = np.searchsorted(tracks.frame, frames, "right") - 1, np.searchsorted(tracks.frame, frames)

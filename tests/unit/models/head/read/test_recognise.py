@@ -87,7 +87,7 @@ def test_a_folder_with_one_flame_and_with_several(flame, tmp_path):
     (tmp_path / "FLAME2020").mkdir()
     (tmp_path / "FLAME2020" / "generic_model.pkl").write_bytes(flame)
     (tmp_path / "flame_static_embedding.pkl").write_bytes(b"")  # of FLAME_PyTorch: no head
-    assert len(load_head(str(tmp_path)).template) == 5023
+    assert len(read_any_head(tmp_path).template) == 5023
     (tmp_path / "FLAME2020" / "male_model.pkl").write_bytes(flame)
     with pytest.raises(MicrofaceError, match=r"several heads: generic_model\.pkl, male_model\.pkl") as caught:
         load_head(str(tmp_path))
