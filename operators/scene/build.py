@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -137,7 +138,8 @@ def _save(part: Path) -> None:
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(part), copy=True, check_existing=False, compress=True)
     except RuntimeError as error:
-        raise OSError(errno.EIO, str(error).strip()) from error
+        full = any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EFBIG))
+        raise OSError(errno.ENOSPC if full else errno.EIO, str(error).strip()) from error
     finally:
         part.with_name(f"{part.name}@").unlink(missing_ok=True)  # where Blender writes before it renames
     try:
