@@ -44,11 +44,11 @@ def portrait() -> Any:
 @pytest.fixture(scope="session")
 def portrait_clip(portrait: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Sequence[int]], Path]:
     """portrait_clip(shifts): a video of the portrait, one frame per shift (px to the right), 25 a second."""
-    from microface.backend.video import write_video
+    from microface.tests.bench.clips.encoder import write_video
 
     def make(shifts: Sequence[int]) -> Path:
         path = tmp_path_factory.mktemp("clip") / "portrait.mp4"
-        write_video(path, (np.roll(portrait, shift, axis=1) for shift in shifts), fps=25)
+        write_video(path, (np.roll(portrait, shift, axis=1) for shift in shifts), fps=25, crf=18)
         return path
 
     return make

@@ -22,7 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 import skimage.data
-from microface.backend.video import write_video
+from microface.tests.bench.clips.encoder import write_video
 from microface.tests.bench.clips.landmarks import CHEEKS, OPENINGS, OVAL
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from microface.backend.video import write_video
 from microface.models.head.model import HeadModel
 from microface.models.head.raster import project, rasterise, vertex_normals
 from numpy.typing import NDArray
 
+from .clips.encoder import write_video
 from .clips.faces import BEND, HEADS
 from .clips.geometry import bent, generic
 from .clips.landmarks import CHEEKS

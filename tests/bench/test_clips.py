@@ -10,6 +10,7 @@ import pytest
 from microface.backend.heads import load_head
 from microface.backend.video import frames, open_clip
 from microface.tests.bench.clips.clip import expression, make, perform, true_places
+from microface.tests.bench.clips.encoder import write_video
 from microface.tests.bench.clips.faces import ALWAYS, BEND, available, find_face
 from microface.tests.bench.clips.geometry import bent, generic
 from microface.tests.bench.clips.landmarks import EYES
@@ -221,3 +222,17 @@ def test_places_lie_on_both_sides() -> None:
     for landmarks, direction, _ in PLACES.values():
         assert len(landmarks) in (1, 2)
         assert 0.5 < np.linalg.norm(direction) < 1.3
+
+
+def test_a_clip_made_twice_is_the_same_file(tmp_path: Path) -> None:
+    """Whatever the memory held before: x264 alone makes 2 to 7 different files of ten."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:448, :456]
+    skin = 120 + 60 * np.sin(rows / 17) * np.cos(columns / 23)
+    pictures = [np.roll(skin, k // 3, 1)[..., None] + rng.normal(0, 1.5, (448, 456, 3)) for k in range(48)]
+    made = set()
+    for number in range(6):
+        _ = [rng.bytes(1 << 20) for _ in range(4)]
+        write_video(tmp_path / "clip.mp4", (p.astype(np.uint8) for p in pictures), 100, 12 + 6 * (number % 2))
+        made.add((tmp_path / "clip.mp4").read_bytes())
+    assert len(made) == 2

@@ -13,11 +13,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from microface.backend.video import write_video
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from ..score import displacement
+from .encoder import write_video
 from .face import Face
 from .faces import find_face
 from .landmarks import LIDS

@@ -12,9 +12,9 @@ from microface.backend.errors import Cancelled, MicrofaceError
 from microface.backend.mesh import hidden_vertices
 from microface.backend.pipeline import reconstruct
 from microface.backend.types import BRIDGED, MEASURED, NO_FACE, OCCLUDED, Settings, Take
-from microface.backend.video import write_video
 from microface.models.head.model import HeadModel
 from microface.models.head.raster import project
+from microface.tests.bench.clips.encoder import write_video
 
 pytestmark = pytest.mark.usefixtures("built")
 
@@ -36,7 +36,7 @@ def take_of(source: Path, **settings: object) -> Take:
 
 
 def clip_of(path: Path, pictures: Sequence[np.ndarray]) -> Path:
-    write_video(path, iter(pictures), fps=25)
+    write_video(path, iter(pictures), 25, 18)
     return path
 
 
