@@ -19,7 +19,7 @@ from .motion.region import EYES, INNER_LIPS
 from .motion.window import BLUR, REFERENCE_FACE, highpass_spline
 from .solve.temporal import BANDWIDTH_HZ
 from .template import Neutral, Picture
-from .types import Clip
+from .types import Clip, Event, Floats
 from .video import frames
 
 Array = NDArray[np.float64]
@@ -61,7 +61,7 @@ def visibility(clip: Clip, neutral: Neutral, motions: Sequence[DenseMotion], res
         clip: the footage.
         neutral: the template at rest.
         motions: the stretches measured against it.
-        rest: (K,) numbers of the frames at rest.
+        rest: (K,) numbers of the frames at rest, in which nothing happens.
     """
     motion = max(motions, key=lambda one: len(_rows(one, rest)))
     first, count = _together(motion, rest)
@@ -70,6 +70,12 @@ def visibility(clip: Clip, neutral: Neutral, motions: Sequence[DenseMotion], res
     noise, held = leftover(neutral, motion, pictures, first)
     face_px = REFERENCE_FACE * neutral.window.scale * neutral.window.factor
     return Visibility(smallest_visible(neutral, motion, rest, clip.fps), reason_of(noise, held, face_px, clip.fps))
+
+
+def outside(events: Sequence[Event], rest: NDArray[np.int64], time_s: Floats) -> NDArray[np.int64]:
+    """The frames (K,) at rest, less those in which an event was found: a micro-expression is none of the footage's noise."""
+    still = [all(not event.onset_s <= time_s[frame] <= event.offset_s for event in events) for frame in rest]
+    return np.asarray(rest[np.array(still, bool)])
 
 
 def _rows(motion: DenseMotion, rest: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -119,14 +125,14 @@ def smallest_visible(neutral: Neutral, motion: DenseMotion, rest: NDArray[np.int
         least = white_deviation(neutral, points) * np.sqrt(min(1.0, 1 / (2 * np.sqrt(np.pi) * blur)))
         sizes = [float(np.median(part)) for part in np.split(least, ends)]
     else:
-        sizes = [_usual(part) for part in np.split(false[rows], ends, axis=1)]
-    usual = [size * neutral.window.factor for size in sizes]
-    return {name: round(2 * size, 4) for name, size in zip(REGIONS, usual, strict=True)}
+        sizes = [_deviation(part) for part in np.split(false[rows], ends, axis=1)]
+    source = [size * neutral.window.factor for size in sizes]
+    return {name: round(2 * size, 4) for name, size in zip(REGIONS, source, strict=True)}
 
 
-def _usual(motion: Array) -> float:
-    """Deviation (px) of motions (T, K, 2) from their usual place in the usual frame: an event among them must not count."""
-    return float(np.sqrt(np.median(((motion - np.median(motion, axis=0)) ** 2).mean((1, 2)))))
+def _deviation(motion: Array) -> float:
+    """Deviation (px) of motions (T, K, 2) from their mean. Not that of a usual frame: a codec's errors are rare and large."""
+    return float(np.sqrt(motion.var(0).mean()))
 
 
 def white_deviation(neutral: Neutral, points: Array) -> Array:

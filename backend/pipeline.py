@@ -19,7 +19,7 @@ from .lids import shut_lids
 from .motion.footage import landmarks_between, measure_footage
 from .motion.rigid import RigidMotion, against, at_frames, smoothed
 from .motion.window import Window, window_around
-from .noise import visibility
+from .noise import Visibility, outside, visibility
 from .rest import rest_candidates, rest_frames
 from .result import assemble
 from .solve.clip import solve_clip
@@ -27,7 +27,7 @@ from .solve.surface import Reference
 from .spans import Span, spans_of
 from .template import Neutral, build_neutral, most_usual_frame
 from .tracking import track
-from .types import Clip, Floats, HeadFit, Progress, Settings, Take, Tracks
+from .types import Clip, Event, Floats, HeadFit, Progress, Settings, Take, Tracks
 from .video import frames, open_clip
 from .views import serving
 
@@ -75,11 +75,14 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     for share, motions in measure_footage(anchors, spans, footage, tracks, fit, shut):  # noqa: B007
         say("motion", share)
     own = [motion for span, motion in zip(spans, motions, strict=True) if span.anchor == 0] or motions[:1]
-    visible = visibility(clip, neutral, own, rest_frames(tracks, rest))
     say("solving", 0)
     for share, solved in solve_clip(anchors, spans, motions, fit, tracks.frame, clip.fps, shut):  # noqa: B007
         say("solving", share)
     say("events", 0)
+
+    def visible(found: tuple[Event, ...]) -> Visibility:
+        return visibility(clip, neutral, own, outside(found, rest_frames(tracks, rest), clip.time_s))
+
     return assemble(clip, tracks, fit, anchors, rest, solved, visible, settings, shut)
 
 

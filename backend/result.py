@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 
@@ -59,10 +59,11 @@ def assemble(
     anchors: Sequence[Anchor],
     rest: NDArray[np.int64],
     solved: Solved,
-    visible: Visibility,
+    visible: Callable[[tuple[Event, ...]], Visibility],
     settings: Settings,
     shut: NDArray[np.bool_],
 ) -> Take:
+    """The take. `visible` says what the footage can show once it is known which of its frames hold an event."""
     neutral = anchors[0].neutral
     head = neutral.surface.reference.head
     first, count = int(tracks.frame[0]), len(solved.place)
@@ -80,6 +81,7 @@ def assemble(
     hidden = lost(_shares(acted.motion_names, neutral, solved), SHOWN, clip.fps)
     found = _events(acted, neutral, tracks, fit, rest, valid, time_s, hidden)
     found = tuple(sized(event, neutral, solved, time_s) for event in found)
+    shown = visible(found)
     row = np.flatnonzero(np.isfinite(tracks.landmarks[:, 0, 0]))
     confidence = np.interp(np.arange(count) + first, tracks.frame, tracks.confidence)
 
@@ -99,7 +101,7 @@ def assemble(
         camera=fit.camera, size=(clip.width, clip.height),
         landmark_frames=tracks.frame[row] - first, landmarks=f32(tracks.landmarks[row][:, :, :2]),
         confidence=f32(confidence), seen=f32(seen), patch=neutral.patch.astype(np.int32), covered=solved.covered.astype(np.uint8),
-        noise_px=visible.px, noise_reason=visible.reason,
+        noise_px=shown.px, noise_reason=shown.reason,
         template_frames=np.unique(np.concatenate([anchor.neutral.frames for anchor in anchors])) - first, events=found,
         head=record(head),
         source={"path": str(clip.path.resolve()), "sha256": clip.sha256, "fps": clip.fps, "first_frame": first},
