@@ -15,9 +15,10 @@ from .operators import (
     job,
     properties,
     reconstruct,
+    reset_strength,
     show_event,
 )
-from .panels import preferences, sidebar
+from .panels import preferences, sidebar, strength
 
 CLASSES = (
     *properties.CLASSES,
@@ -27,7 +28,9 @@ CLASSES = (
     *export_animation.CLASSES,
     *export_table.CLASSES,
     *heads.CLASSES,
+    *reset_strength.CLASSES,
     *sidebar.CLASSES,
+    *strength.CLASSES,
     *preferences.CLASSES,
 )
 

@@ -11,18 +11,13 @@ from ..operators.export_table import MICROFACE_OT_export_table
 from ..operators.import_motion import MICROFACE_OT_import_motion
 from ..operators.reconstruct import MICROFACE_OT_cancel, MICROFACE_OT_reconstruct
 from ..operators.show_event import MICROFACE_OT_show_event
+from .tab import Tab
 
 LISTED = 8  # events shown; all of them are markers on the timeline
 LINE = 38  # characters of a line of an error, in a sidebar of the default width
 
 
-class _Tab:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Microface"
-
-
-class MICROFACE_PT_reconstruct(_Tab, bpy.types.Panel):
+class MICROFACE_PT_reconstruct(Tab, bpy.types.Panel):
     """File field, button, progress, error."""
 
     bl_label = "Reconstruct"
@@ -42,7 +37,7 @@ class MICROFACE_PT_reconstruct(_Tab, bpy.types.Panel):
         draw_error(layout, state)
 
 
-class MICROFACE_PT_options(_Tab, bpy.types.Panel):
+class MICROFACE_PT_options(Tab, bpy.types.Panel):
     """What is rarely set."""
 
     bl_label = "Options"
@@ -67,7 +62,7 @@ class MICROFACE_PT_options(_Tab, bpy.types.Panel):
         layout.prop(choice, "rate")
 
 
-class MICROFACE_PT_result(_Tab, bpy.types.Panel):
+class MICROFACE_PT_result(Tab, bpy.types.Panel):
     """What the last job of this session found."""
 
     bl_label = "Result"
@@ -92,10 +87,11 @@ class MICROFACE_PT_result(_Tab, bpy.types.Panel):
         self.layout.label(text=bpy.path.basename(state.take), icon="FILE")
 
 
-class MICROFACE_PT_exchange(_Tab, bpy.types.Panel):
+class MICROFACE_PT_exchange(Tab, bpy.types.Panel):
     """Other programs' files."""
 
     bl_label = "Import and Export"
+    bl_order = 90
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, _context: bpy.types.Context) -> None:

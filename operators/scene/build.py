@@ -22,12 +22,13 @@ from .action import build_action
 from .armature import build_armature
 from .camera import build_camera, set_resolution
 from .footage import add_footage
-from .live import add_live_correctives
+from .live import add_live_correctives, add_strength_correctives
 from .markers import add_markers
 from .mesh import build_head, slider_range
 from .performance import channels, keyed_frames
 from .rate import rate as scene_rate
 from .rate import seconds_to_frame, set_rate
+from .strength import add_strength
 
 #: Custom property of the head: how far the baked pose correctives are from the exact ones at most, mm.
 CORRECTIVE_ERROR = "pose_corrective_error_mm"
@@ -79,10 +80,12 @@ def build_scene(
     action = build_action(label, take, head, moving, seconds_to_frame(take.time_s, fps), thing, rig)
     if head.citation:  # the terms of other people's heads stay with what is made of them
         thing["head"], thing["head_licence"], thing["head_citation"] = head.name, head.licence, head.citation
+    add_strength(thing, rig, head, moving)
     if live:
         add_live_correctives(thing, rig, head)
     elif baked and len(baked.basis):
         thing[CORRECTIVE_ERROR] = 1000 * baked.error_m
+        add_strength_correctives(thing, rig, head)
     camera = build_camera(collection, label, take)
     if path and path.exists():
         add_footage(scene, camera, take, path, _times(take, path, clip), fps)
