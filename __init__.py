@@ -8,28 +8,33 @@ import bpy
 
 from .operators import (
     command_line,
+    edit_event,
     export_animation,
     export_table,
     heads,
     import_motion,
     job,
+    micro_expressions,
+    play_event,
     properties,
     reconstruct,
     reset_strength,
-    show_event,
 )
-from .panels import preferences, sidebar, strength
+from .panels import event_list, preferences, sidebar, strength
 
 CLASSES = (
     *properties.CLASSES,
     *reconstruct.CLASSES,
-    *show_event.CLASSES,
+    *micro_expressions.CLASSES,
+    *edit_event.CLASSES,
+    *play_event.CLASSES,
     *import_motion.CLASSES,
     *export_animation.CLASSES,
     *export_table.CLASSES,
     *heads.CLASSES,
     *reset_strength.CLASSES,
     *sidebar.CLASSES,
+    *event_list.CLASSES,
     *strength.CLASSES,
     *preferences.CLASSES,
 )
@@ -46,11 +51,14 @@ def register() -> None:
             undo.callback(bpy.utils.unregister_class, cls)
         properties.attach()
         undo.callback(properties.detach)
+        micro_expressions.attach()
+        undo.callback(micro_expressions.detach)
         command = bpy.utils.register_cli_command("microface", command_line.main)
         undo.callback(bpy.utils.unregister_cli_command, command)
         atexit.register(job.end)
         undo.callback(atexit.unregister, job.end)
         undo.callback(lambda: job.release(bpy.context))
+        undo.callback(lambda: play_event.release(bpy.context))
         _registered = undo.pop_all()
 
 

@@ -22,6 +22,11 @@ def chosen_head(context: bpy.types.Context) -> bpy.types.Object | None:
     return next((thing for thing in (*own, *context.scene.objects) if STRENGTH in thing), None)
 
 
+def heads_of(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """All heads of a scene."""
+    return [thing for thing in scene.objects if STRENGTH in thing]
+
+
 def beyond_limit(head: bpy.types.Object) -> Iterator[tuple[str, float, float]]:
     """Regions whose strength times that of all is more than shape keys can hold: name, wanted, and what is shown."""
     for region in NAMES:

@@ -17,13 +17,15 @@ from ...backend.types import Clip, Take
 from ...backend.video import open_clip
 from ...models.head.correctives import bake
 from ...models.head.model import HeadModel
+from ..micro_expressions import attached
 from . import stage
 from .action import build_action
 from .armature import build_armature
 from .camera import build_camera, set_resolution
+from .events import add_rows
 from .footage import add_footage
 from .live import add_live_correctives, add_strength_correctives
-from .markers import add_markers
+from .markers import add_markers, remember
 from .mesh import build_head, slider_range
 from .performance import channels, keyed_frames
 from .rate import rate as scene_rate
@@ -90,6 +92,9 @@ def build_scene(
     if path and path.exists():
         add_footage(scene, camera, take, path, _times(take, path, clip), fps)
     add_markers(scene, action, take, fps)
+    if attached():  # always, but where a script builds scenes without the add-on
+        add_rows(thing, take.events)
+        remember(scene, thing)
     scene.camera = camera if empty else scene.camera or camera
     if empty:
         stage.dress(scene, collection, take, fps)

@@ -262,13 +262,6 @@ def test_settings_become_options_of_the_command_line(addon: ModuleType) -> None:
     assert options(choice) == ["--face", "320,240", "--range", "5:25", "--fov", "40.0000"]
 
 
-def test_listed_event_leads_to_its_frame(addon: ModuleType) -> None:
-    scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base = 50, 1.0
-    bpy.ops.microface.show_event(apex_s=0.5)
-    assert scene.frame_current == 26  # time 0 is frame 1
-
-
 def test_no_earlier_take_is_overwritten(tmp_path: Path) -> None:
     for name in ("a.take.npz", "a.001.take.npz"):
         assert free_path(tmp_path, "a") == tmp_path / name

@@ -211,8 +211,8 @@ def test_a_take_of_another_head_is_refused(head, make_take):
 def test_markers(head, make_take):
     build_scene(bpy.context, make_take(head), head, clip_path="clip.mp4")
     expected = {
-        ("micro 1 onset mouthSmile", 11), ("micro 1 apex mouthSmile", 21), ("micro 1 offset mouthSmile", 31),
-        ("blink 2 onset eyeBlinkLeft", 23), ("blink 2 apex eyeBlinkLeft", 25), ("blink 2 offset eyeBlinkLeft", 27),
+        ("micro 1 mouthSmile onset", 11), ("micro 1 mouthSmile apex", 21), ("micro 1 mouthSmile offset", 31),
+        ("blink 2 eyeBlinkLeft onset", 23), ("blink 2 eyeBlinkLeft apex", 25), ("blink 2 eyeBlinkLeft offset", 27),
     }  # fmt: skip
     assert {(m.name, m.frame) for m in bpy.context.scene.timeline_markers} == expected
     assert {(m.name, m.frame) for m in bpy.data.actions["clip"].pose_markers} == expected
