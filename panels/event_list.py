@@ -16,7 +16,7 @@ ROWS = 5
 
 
 class MICROFACE_UL_events(bpy.types.UIList):
-    """Name, time and size; in a wide sidebar action units, duration and confidence too."""
+    """Name and time; in a wide sidebar duration, action units, size and confidence too."""
 
     def draw_item(
         self,
@@ -33,12 +33,11 @@ class MICROFACE_UL_events(bpy.types.UIList):
         row.prop(event, "name", text="", emboss=False, icon=ICONS.get(event.kind, "DOT"))
         figures = row.row(align=True)
         figures.alignment = "RIGHT"
-        figures.label(text=f"{event.apex_s:.2f} s")
+        texts = [f"{event.apex_s:.2f} s"]
         if context.region.width > WIDE * 20 * context.preferences.system.ui_scale:
-            figures.label(text=duration(event))
-            figures.label(text=event.action_units)
-            figures.label(text=f"{event.confidence:.0%}")
-        figures.label(text=size(event))
+            texts += [duration(event), event.action_units, size(event), f"{event.confidence:.0%}"]
+        for text in texts:
+            figures.label(text=text)
 
 
 class MICROFACE_PT_events(Tab, bpy.types.Panel):
@@ -56,7 +55,8 @@ class MICROFACE_PT_events(Tab, bpy.types.Panel):
         """Draw the list, what can be done, and the chosen event."""
         head = chosen_head(context)
         rows = list_of(head)
-        self.layout.label(text=f"{head.name}: {len(rows.events)} events", icon="USER")
+        count = len(rows.events)
+        self.layout.label(text=f"{head.name}: {count} event{'s' if count != 1 else ''}", icon="USER")
         row = self.layout.row()
         row.template_list("MICROFACE_UL_events", "", rows, "events", rows, "clicked", rows=ROWS)
         side = row.column(align=True)

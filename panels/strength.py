@@ -31,7 +31,7 @@ class MICROFACE_PT_strength(Tab, bpy.types.Panel):
         for region, wanted, limit in beyond_limit(head):
             row = layout.row()
             row.alert = True
-            row.label(text=f"{NAMES[region]}: {limit:g} is shown, not {wanted:.3g}", icon="ERROR")
+            row.label(text=f"{NAMES[region]}: {limit:.3g} is shown, not {wanted:.3g}", icon="ERROR")
         layout.operator(MICROFACE_OT_reset_strength.bl_idname, icon="LOOP_BACK")
 
 

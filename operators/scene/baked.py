@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ...models.head.regions import REGIONS, region_of
 from ..compat import channelbag
 from ..head import STRENGTH, strength_property
-from .action import LINEAR, add_curve, quaternions
+from .action import LINEAR, add_curve, key_path, quaternions
 from .mesh import slider_range
 from .strength import JOINTS, PREFIX, companion
 
@@ -123,7 +123,7 @@ def write_shown(thing: bpy.types.Object, rig: bpy.types.Object, shown: Shown, fr
     for name, values in shown.keys.items():
         key = thing.data.shape_keys.key_blocks[name]
         key.slider_min, key.slider_max = slider_range(name, values)
-        _replace(bag, f'key_blocks["{bpy.utils.escape_identifier(name)}"].value', values[:, None], frames)
+        _replace(bag, key_path(name), values[:, None], frames)
     bag = channelbag(rig.animation_data.action, rig.animation_data.action_slot)
     for joint, turns in shown.turns.items():
         _replace(bag, f'pose.bones["{joint}"].rotation_quaternion', turns, frames)

@@ -11,14 +11,10 @@ from numpy.typing import NDArray
 
 from ...backend.types import Event
 from ..compat import channelbag
+from .action import key_path
 from .rate import frame_to_seconds, rate
 
 Array = NDArray[np.float64]
-
-
-def key_path(name: str) -> str:
-    """The path of a shape key's value from its Key datablock."""
-    return f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
 
 
 def curves_of(owner: bpy.types.ID) -> Any:

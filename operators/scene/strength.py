@@ -21,6 +21,7 @@ import numpy as np
 from ...models.head.model import HeadModel
 from ...models.head.regions import NOWHERE, REGIONS, region_of, region_shares
 from ..head import STRENGTH, strength_property
+from .action import key_path
 from .mesh import SLIDER_LIMIT, Array, share_within
 from .performance import Channel
 
@@ -104,8 +105,7 @@ def _companions(head: HeadModel, channels: list[Channel]) -> Iterator[_Companion
 def _drive_key(key: bpy.types.ShapeKey, thing: bpy.types.Object, companion: _Companion, most: float) -> None:
     driver = key.driver_add("value").driver
     driver.type = "SCRIPTED"
-    path = f'key_blocks["{bpy.utils.escape_identifier(companion.of)}"].value'
-    add_variable(driver, "v", thing.data.shape_keys, path)
+    add_variable(driver, "v", thing.data.shape_keys, key_path(companion.of))
     product = _add_strengths(driver, thing, companion.region)
     driver.expression = f"(min({product},{most:g})-1)*v" + (
         f"/{companion.weakened:g}" if companion.weakened > 1 else ""

@@ -21,9 +21,9 @@ TAKE = Path(os.environ["MICROFACE_TAKE"])
 PACKAGE = "bl_ext.user_default.microface"
 
 # From the top of the sidebar to the middle of a row, in units of a button's height: no API tells where buttons are.
-FIRST_EVENT, PLAY, APEX, AS_MEASURED = 8.15, 13.9, 16.2, 29.6
-DELETE, MERGE, SPLIT = 8.0, 9.0, 10.0
-LEFT, MIDDLE, RIGHT = 0.25, 0.5, 0.93  # across it
+FIRST_EVENT, PLAY, APEX, AS_MEASURED = 9.6, 15.9, 18.45, 34.2
+DELETE, MERGE, SPLIT = 9.35, 10.35, 11.4
+LEFT, MIDDLE, RIGHT = 0.25, 0.5, 0.88  # across it
 SCREEN_HEIGHT = 900  # px, of the launcher's virtual screen
 
 Steps = Iterator[float]
@@ -129,7 +129,7 @@ def correct(thing: bpy.types.Object) -> Steps:
     facts["apex_moved_s"] = rows(thing).events[rows(thing).chosen].apex_s - before
     facts["counts"] = [len(rows(thing).events)]
     for button in (SPLIT, MERGE, DELETE):
-        yield from click(RIGHT + 0.02, button)
+        yield from click(RIGHT, button)
         facts["counts"].append(len(bpy.data.objects[thing.name].microface.events))
     yield from request("shot", "list_corrected")
     bpy.ops.ed.undo()
