@@ -13,7 +13,9 @@ from .operators import (
     export_table,
     heads,
     import_motion,
+    insert_event,
     job,
+    keying,
     micro_expressions,
     play_event,
     properties,
@@ -21,6 +23,7 @@ from .operators import (
     reset_strength,
 )
 from .panels import event_list, preferences, sidebar, strength
+from .panels import keying as keying_panel
 
 CLASSES = (
     *properties.CLASSES,
@@ -28,6 +31,8 @@ CLASSES = (
     *micro_expressions.CLASSES,
     *edit_event.CLASSES,
     *play_event.CLASSES,
+    *keying.CLASSES,
+    *insert_event.CLASSES,
     *import_motion.CLASSES,
     *export_animation.CLASSES,
     *export_table.CLASSES,
@@ -36,6 +41,7 @@ CLASSES = (
     *sidebar.CLASSES,
     *event_list.CLASSES,
     *strength.CLASSES,
+    *keying_panel.CLASSES,
     *preferences.CLASSES,
 )
 
@@ -53,6 +59,8 @@ def register() -> None:
         undo.callback(properties.detach)
         micro_expressions.attach()
         undo.callback(micro_expressions.detach)
+        keying.attach()
+        undo.callback(keying.detach)
         command = bpy.utils.register_cli_command("microface", command_line.main)
         undo.callback(bpy.utils.unregister_cli_command, command)
         atexit.register(job.end)

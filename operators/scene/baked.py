@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A head as other programs shall see it: what strength does, written into keys.
+"""A head as other programs shall see it: what strength and NLA strips do, written into keys.
 
 For a while the head object gets a copy of its mesh without companion keys and drivers. Units keep their names and get
 their strengthened values; what detail gains stands in keys of its own, for regions may differ. Nothing of the head
@@ -28,19 +28,19 @@ Array = NDArray[np.float64]
 
 @dataclass
 class Shown:
-    """What the head shows, frame by frame; nothing where all strengths are 1."""
+    """What the head shows, frame by frame; nothing where all strengths are 1 and no strips play."""
 
     keys: dict[str, Array] = field(default_factory=dict)  #: (N,) values of shape keys
     turns: dict[str, Array] = field(default_factory=dict)  #: (N, 4) w x y z of bones, against their rest
 
 
 def shown(scene: bpy.types.Scene, thing: bpy.types.Object, rig: bpy.types.Object, frames: Array) -> Shown:
-    """Play `frames` (N,) of the scene, which may lie between whole ones, and note what strength changes.
+    """Play `frames` (N,) of the scene, which may lie between whole ones, and note what is not in the Action itself.
 
     Raises:
         MicrofaceError: ``too_strong`` when a unit would be beyond what a shape key holds.
     """
-    if not _acts(thing):
+    if not _acts(thing) and not _stacked(thing, rig):
         return Shown()
     blocks = thing.data.shape_keys.key_blocks
     names, joints = [key.name for key in blocks], [joint for joint in JOINTS if companion(joint) in rig.pose.bones]
@@ -62,15 +62,20 @@ def _acts(thing: bpy.types.Object) -> bool:
     return STRENGTH in thing and (thing.animation_data is not None or any(value != 1 for value in strengths))
 
 
+def _stacked(thing: bpy.types.Object, rig: bpy.types.Object) -> bool:
+    """Whether NLA strips add to the Action."""
+    owners = (thing.data.shape_keys, rig)
+    return any(owner.animation_data and owner.animation_data.nla_tracks for owner in owners)
+
+
 def _together(names: list[str], values: Array) -> dict[str, Array]:
-    """Units with what their companions add, and the companions of what is no unit, by name."""
+    """Values of every key that moves; units with what their companions add, which then are left out."""
     course = dict(zip(names, values.T, strict=True))
-    units = {name: course[name] + course[companion(name)] for name in names if companion(name) in names and region_of(name)}
-    for name, sum_ in units.items():
-        slider_range(name, sum_)
-    added = {companion(name) for name in units}
-    rest = {name: values for name, values in course.items() if name.startswith(PREFIX) and name not in added}
-    return units | {name: values for name, values in rest.items() if values.any()}
+    for name in names:
+        if region_of(name) and companion(name) in course:
+            course[name] = course[name] + course.pop(companion(name))
+            slider_range(name, course[name])
+    return {name: values for name, values in course.items() if values.any()}
 
 
 def _rotations(turns: Array) -> list[Array]:
@@ -83,8 +88,10 @@ def _rotations(turns: Array) -> list[Array]:
 
 @contextmanager
 def plain(thing: bpy.types.Object, rig: bpy.types.Object, shown: Shown) -> Iterator[None]:
-    """Lend `thing` a mesh without companions but those in `shown`, and let bones turn by their own channels."""
+    """Lend `thing` a mesh without companions but those in `shown`; let bones turn by their own channels, without strips."""
     own, name = thing.data, thing.data.name
+    animation = rig.animation_data
+    stack = (animation.use_nla, animation.action_blend_type) if animation else None
     lent = own.copy()
     constraints = [bone.constraints["Strength"] for bone in rig.pose.bones if "Strength" in bone.constraints]
     try:
@@ -93,8 +100,12 @@ def plain(thing: bpy.types.Object, rig: bpy.types.Object, shown: Shown) -> Itera
         _strip(thing, lent, shown)
         for constraint in constraints:
             constraint.enabled = False
+        for owner in filter(None, (animation, lent.shape_keys.animation_data)):
+            owner.use_nla, owner.action_blend_type = False, "REPLACE"
         yield
     finally:
+        if stack:
+            animation.use_nla, animation.action_blend_type = stack
         for constraint in constraints:
             constraint.enabled = True
         thing.data = own

@@ -14,8 +14,11 @@ import numpy as np
 import pytest
 from microface.backend.errors import MicrofaceError
 from microface.backend.mesh import vertices_at
+from microface.backend.types import Event
 from microface.operators.scene.build import build_scene
+from microface.operators.scene.captured import captured
 from microface.operators.scene.interchange import find_head, write_animation
+from microface.operators.scene.placed import add_strip
 from microface.operators.scene.space import world_to_camera
 from scipy.spatial import cKDTree
 
@@ -156,6 +159,28 @@ def test_what_strength_shows_is_what_comes_back(head, make_take, tmp_path, suffi
     same = cKDTree(points(back, frames[0])).query(shown[0])[1]
     for index in range(24):
         np.testing.assert_allclose(points(back, frames[index])[same], shown[index], atol=5 * METRES, err_msg=suffix)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_what_a_strip_adds_comes_back(head, make_take, tmp_path, suffix):
+    take = make_take(head, frames=40)
+    take = replace(take, expression=np.clip(take.expression, -0.5, 0.5), pose=take.pose * np.float32(0.3))
+    build_scene(bpy.context, take, head, clip_path="clip.mp4")
+    found, scene = find_head(bpy.context), bpy.context.scene
+    units = ("mouthSmileLeft", "jawOpen", "eyeBlinkLeft")
+    event = Event(0.02, 0.06, 0.1, "micro", units, 1.0, 0.1, 0.9)
+    alone = [points(found.mesh, 1.0 + index) for index in range(40)]
+    add_strip(scene, found.mesh, captured(scene, found.mesh, event), "event", 19.0, 0.5, 1.0)
+    shown = [points(found.mesh, 1.0 + index) for index in range(40)]
+    assert np.abs(shown[26] - alone[26]).max() > 1e-3 and np.abs(shown[38] - alone[38]).max() < 1e-6
+    before = state(scene)
+    clock = write_animation(bpy.context, found, tmp_path / f"a{suffix}")
+    assert state(scene) == before
+    np.testing.assert_allclose(points(found.mesh, 27.0), shown[26], atol=1e-7)
+    back = imported(tmp_path / f"a{suffix}", clock)
+    same = cKDTree(points(back, 1.0)).query(shown[0])[1]
+    for index in range(40):
+        np.testing.assert_allclose(points(back, 1.0 + index)[same], shown[index], atol=5 * METRES, err_msg=suffix)
 
 
 def test_other_programs_see_the_units_own_names(head, make_take, tmp_path):
