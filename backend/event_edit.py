@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from .errors import MicrofaceError
-from .types import Event, Floats
 from .exchange.annotation import MICRO_S
+from .types import Event, Floats
 
 PHASES = ("onset", "apex", "offset")
 
@@ -48,7 +48,8 @@ def with_phase(event: Event, phase: str, at_s: float) -> Event:
     Raises:
         MicrofaceError: ``out_of_order`` when onset, apex and offset would not follow one another.
     """
-    moved = replace(event, **{f"{phase}_s": at_s})
+    moments = {f"{name}_s": getattr(event, f"{name}_s") for name in PHASES} | {f"{phase}_s": at_s}
+    moved = replace(event, onset_s=moments["onset_s"], apex_s=moments["apex_s"], offset_s=moments["offset_s"])
     if not moved.onset_s <= moved.apex_s <= moved.offset_s or moved.onset_s == moved.offset_s:
         text = f"The {phase} cannot be at {at_s:.3f} s: onset {moved.onset_s:.3f}, apex {moved.apex_s:.3f}, "
         text += f"offset {moved.offset_s:.3f} s would not follow one another."

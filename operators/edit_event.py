@@ -9,7 +9,7 @@ from bpy.props import EnumProperty
 
 from ..backend.errors import MicrofaceError
 from .head import chosen_head
-from .micro_expressions import chosen_event, list_of
+from .micro_expressions import MICROFACE_PG_event_row, chosen_event, list_of
 
 
 class _Edit:
@@ -139,7 +139,7 @@ def free_name(head: bpy.types.Object, name: str) -> str:
 
 
 @contextmanager
-def _new_row(head: bpy.types.Object, place: int) -> Iterator[bpy.types.PropertyGroup]:
+def _new_row(head: bpy.types.Object, place: int) -> Iterator[MICROFACE_PG_event_row]:
     """A row to be filled, which then moves to its place."""
     events = list_of(head).events
     yield events.add()

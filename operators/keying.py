@@ -12,7 +12,7 @@ STORED = "microface_fps"  #: custom property of the Action of a stored event (sc
 
 
 def _is_event(_settings: bpy.types.PropertyGroup, action: bpy.types.Action) -> bool:
-    return STORED in action
+    return action.get(STORED) is not None
 
 
 class MICROFACE_PG_keying(bpy.types.PropertyGroup):
@@ -25,7 +25,12 @@ class MICROFACE_PG_keying(bpy.types.PropertyGroup):
         poll=_is_event,
     )
     strength: FloatProperty(
-        name="Strength", description="How many times as far the face moves as it was measured", default=1, min=-20, max=20, soft_min=0
+        name="Strength",
+        description="How many times as far the face moves as it was measured",
+        default=1,
+        min=-20,
+        max=20,
+        soft_min=0,
     )
     stretch: FloatProperty(
         name="Duration", description="How many times as long it takes as it was measured", default=1, min=0.05, max=20

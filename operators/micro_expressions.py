@@ -16,7 +16,7 @@ def _renamed(event: "MICROFACE_PG_event_row", context: bpy.types.Context) -> Non
     from .scene.markers import following  # loads numpy, which enabling the add-on must not
 
     if event.marked and event.marked != event.name:
-        with following(context.scene, event.id_data):
+        with following(context.scene, cast(bpy.types.Object, event.id_data)):
             pass
 
 

@@ -5,8 +5,8 @@ import time
 
 import bpy
 
-from .micro_expressions import chosen_event, list_of
 from .head import chosen_head
+from .micro_expressions import chosen_event, list_of
 from .show_event import span
 
 TICK_S = 1 / 60

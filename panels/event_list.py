@@ -2,6 +2,7 @@
 """The micro-expressions of the chosen head: one row each, and what can be done with the chosen one."""
 
 import math
+from typing import Any
 
 import bpy
 
@@ -10,7 +11,13 @@ from ..operators.head import chosen_head
 from ..operators.micro_expressions import MICROFACE_PG_event_row, chosen_event, list_of
 from .tab import Tab
 
-ICONS = {"micro": "SHADERFX", "macro": "USER", "blink": "HIDE_ON", "gaze": "HIDE_OFF", "speech": "SPEAKER"}
+ICONS: dict[str, Any] = {
+    "micro": "SHADERFX",
+    "macro": "USER",
+    "blink": "HIDE_ON",
+    "gaze": "HIDE_OFF",
+    "speech": "SPEAKER",
+}
 WIDE = 24  # button heights: a sidebar as wide as this has room for all columns
 ROWS = 5
 
@@ -65,7 +72,9 @@ class MICROFACE_PT_events(Tab, bpy.types.Panel):
         side.operator(edit_event.MICROFACE_OT_split_event.bl_idname, text="", icon="MOD_EDGESPLIT")
         row = self.layout.row(align=True)
         on = play_event.playing()
-        row.operator(play_event.MICROFACE_OT_play_event.bl_idname, text="Stop" if on else "Play", icon="PAUSE" if on else "PLAY")
+        row.operator(
+            play_event.MICROFACE_OT_play_event.bl_idname, text="Stop" if on else "Play", icon="PAUSE" if on else "PLAY"
+        )
         row.prop(rows, "speed", slider=True)
         event = chosen_event(context)
         if event:

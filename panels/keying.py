@@ -32,7 +32,9 @@ class MICROFACE_PT_keying(Tab, bpy.types.Panel):
         column.prop(choice, "strength")
         column.prop(choice, "stretch")
         column.prop(choice, "kind", expand=True)
-        layout.operator(MICROFACE_OT_insert_event.bl_idname, icon="KEY_HLT", text=f"Insert on {chosen_head(context).name}")
+        layout.operator(
+            MICROFACE_OT_insert_event.bl_idname, icon="KEY_HLT", text=f"Insert on {chosen_head(context).name}"
+        )
 
 
 CLASSES = (MICROFACE_PT_keying,)

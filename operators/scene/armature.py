@@ -23,14 +23,15 @@ def build_armature(
 
     Such a bone's rest rotation is the identity, so the joint's axis-angle in head space is the bone's pose rotation.
     """
-    rig = bpy.data.objects.new(f"{name} rig", bpy.data.armatures.new(f"{name} rig"))
+    armature = bpy.data.armatures.new(f"{name} rig")
+    rig = bpy.data.objects.new(f"{name} rig", armature)
     collection.objects.link(rig)
     rig.matrix_world = STAND
     rig.data.display_type = "STICK"
     _add_bones(context, rig, head, head.joints(take.shape))
     for bone in rig.pose.bones:
         bone.rotation_mode = "QUATERNION"
-    _hide_companions(rig.data)
+    _hide_companions(armature)
     return rig
 
 
@@ -50,13 +51,13 @@ def _add_bones(context: bpy.types.Context, rig: bpy.types.Object, head: HeadMode
         bones.append(bone)
     for bone in bones:
         if bone.name in JOINTS:
-            _add_companion(rig.data, bone)
+            _add_companion(rig.data.edit_bones, bone)
     bpy.ops.object.mode_set(mode="OBJECT")
 
 
-def _add_companion(armature: bpy.types.Armature, bone: bpy.types.EditBone) -> None:
+def _add_companion(bones: bpy.types.ArmatureEditBones, bone: bpy.types.EditBone) -> None:
     """The bone that turns `strength` times as far (strength.py), with the same rest."""
-    stronger = armature.edit_bones.new(companion(bone.name))
+    stronger = bones.new(companion(bone.name))
     stronger.head, stronger.tail, stronger.roll = bone.head, bone.tail, bone.roll
     stronger.parent, stronger.use_deform = bone.parent, False
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 import bpy
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from ...models.head.regions import REGIONS, region_of
 from ..compat import channelbag
-from ..head import STRENGTH, strength_property
+from ..head import is_head, strength_property
 from .action import LINEAR, add_curve, key_path, quaternions
 from .mesh import slider_range
 from .strength import JOINTS, PREFIX, companion
@@ -51,7 +52,7 @@ def shown(scene: bpy.types.Scene, thing: bpy.types.Object, rig: bpy.types.Object
         scene.frame_set(whole, subframe=float(frame - whole))
         blocks.foreach_get("value", values[row])
         for column, joint in enumerate(joints):
-            turns[row, column] = rig.pose.bones[companion(joint)].rotation_axis_angle
+            turns[row, column] = tuple(rig.pose.bones[companion(joint)].rotation_axis_angle)
     scene.frame_set(here, subframe=between)
     return Shown(_together(names, values.astype(np.float64)), dict(zip(joints, _rotations(turns), strict=True)))
 
@@ -59,7 +60,7 @@ def shown(scene: bpy.types.Scene, thing: bpy.types.Object, rig: bpy.types.Object
 def _acts(thing: bpy.types.Object) -> bool:
     """Whether a strength is not 1, or may become so: they may be keyed, driven, or in the NLA."""
     strengths = [thing.get(strength_property(region), 1.0) for region in ("", *REGIONS)]
-    return STRENGTH in thing and (thing.animation_data is not None or any(value != 1 for value in strengths))
+    return is_head(thing) and (thing.animation_data is not None or any(value != 1 for value in strengths))
 
 
 def _stacked(thing: bpy.types.Object, rig: bpy.types.Object) -> bool:
@@ -89,7 +90,8 @@ def _rotations(turns: Array) -> list[Array]:
 @contextmanager
 def plain(thing: bpy.types.Object, rig: bpy.types.Object, shown: Shown) -> Iterator[None]:
     """Lend `thing` a mesh without companions but those in `shown`; let bones turn by their own channels, without strips."""
-    own, name = thing.data, thing.data.name
+    own = cast(bpy.types.Mesh, thing.data)
+    name = own.name
     animation = rig.animation_data
     stack = (animation.use_nla, animation.action_blend_type) if animation else None
     lent = own.copy()

@@ -51,7 +51,9 @@ def captured(scene: bpy.types.Scene, head: bpy.types.Object, event: Event) -> Ca
         MicrofaceError: ``no_motion`` when nothing of it is keyed.
     """
     regions = {region_of(unit.removeprefix("-")) for unit in event.units}
-    curves = {match[1]: curve for curve in curves_of(head.data.shape_keys) if (match := KEY_PATH.match(curve.data_path))}
+    curves = {
+        match[1]: curve for curve in curves_of(head.data.shape_keys) if (match := KEY_PATH.match(curve.data_path))
+    }
     moving = {name: curve for name, curve in curves.items() if region_of(name) in regions or name.startswith(DETAIL)}
     joints = [joint for joint, region in JOINTS.items() if region in regions]
     turning = [curve for curve in curves_of(head.parent) if curve.data_path in map(bone_path, joints)]

@@ -111,7 +111,8 @@ def _gltf(path: str, clock: Clock, name: str) -> set[str]:
     return bpy.ops.export_scene.gltf(
         filepath=path, export_format="GLB", use_selection=True, export_animation_mode="ACTIVE_ACTIONS",
         export_frame_range=True, export_force_sampling=True, export_optimize_animation_size=False,
-        export_all_influences=True, export_morph_animation=True, export_def_bones=True, export_nla_strips_merged_animation_name=name,
+        export_all_influences=True, export_morph_animation=True, export_def_bones=True,
+        export_nla_strips_merged_animation_name=name,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import bpy
 import numpy as np
@@ -80,7 +81,7 @@ def _marks_of(row: MICROFACE_PG_event_row) -> Iterator[Mark]:
         yield f"{row.marked} {phase}", frame
 
 
-def _change(markers: bpy.types.TimelineMarkers, gone: set[Mark], wanted: set[Mark]) -> None:
+def _change(markers: Any, gone: set[Mark], wanted: set[Mark]) -> None:
     for marker in list(markers):
         if (marker.name, marker.frame) in gone:
             markers.remove(marker)

@@ -59,7 +59,13 @@ def add_keys(
 
 
 def add_strip(
-    scene: bpy.types.Scene, head: bpy.types.Object, event: Captured, name: str, at: float, strength: float, stretch: float
+    scene: bpy.types.Scene,
+    head: bpy.types.Object,
+    event: Captured,
+    name: str,
+    at: float,
+    strength: float,
+    stretch: float,
 ) -> bpy.types.Action:
     """Add the event as NLA strips of the head's keys and of its rig; its Action goes on as it is, on top of them.
 
@@ -87,7 +93,7 @@ def add_strip(
     return action
 
 
-def _ground(keys: bpy.types.Key, event: Captured) -> None:
+def _ground(keys: Any, event: Captured) -> None:
     """Lay a strip under all others in which every key is 0. Where an artist's own strips are lowest, that is their part."""
     tracks = keys.animation_data.nla_tracks
     if not tracks:
@@ -104,15 +110,11 @@ def _ground(keys: bpy.types.Key, event: Captured) -> None:
             add_curve(bag, path, 0, np.array([0.0, 1.0]), np.zeros(2), LINEAR)
 
 
-def _sums(
-    head: bpy.types.Object, event: Captured, frames: Array, strength: float
-) -> dict[str, tuple[Array, Array]]:
+def _sums(head: bpy.types.Object, event: Captured, frames: Array, strength: float) -> dict[str, tuple[Array, Array]]:
     """What every shape key will do: moments and values. Its slider is widened so that it can, after all are known to fit."""
     keys = head.data.shape_keys
     curves = {curve.data_path: curve for curve in curves_of(keys)}
-    sums = {
-        name: _added(curves.get(key_path(name)), frames, strength * values) for name, values in event.keys.items()
-    }
+    sums = {name: _added(curves.get(key_path(name)), frames, strength * values) for name, values in event.keys.items()}
     limits = {name: slider_range(name, values) for name, (_, values) in sums.items()}
     for name, (low, high) in limits.items():
         block, added = keys.key_blocks[name], strength * event.keys[name]

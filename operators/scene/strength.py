@@ -92,12 +92,13 @@ def _companions(head: HeadModel, channels: list[Channel]) -> Iterator[_Companion
         if channel.name.startswith("corrective"):
             continue
         if region:
-            if np.abs(channel.displacement).max() > NEGLIGIBLE:
-                yield _Companion(channel.name, companion(channel.name), region, channel.displacement, 1.0)
+            displacement = np.asarray(channel.displacement, np.float64)
+            if np.abs(displacement).max() > NEGLIGIBLE:
+                yield _Companion(channel.name, companion(channel.name), region, displacement, 1.0)
             continue
         weakened = max(1.0, MOST * peak / SLIDER_LIMIT)
         for part, share in shares.items():
-            displacement = weakened * share[:, None] * channel.displacement
+            displacement = np.asarray(weakened * share[:, None] * channel.displacement, np.float64)
             if np.abs(displacement).max() * peak * MOST / weakened > NEGLIGIBLE:
                 yield _Companion(channel.name, companion(channel.name, part), part, displacement, weakened)
 

@@ -105,7 +105,9 @@ def test_the_head_does_the_event_once_more(
         np.testing.assert_allclose(evaluated(thing, 1 + index), expected, atol=METRES)
 
 
-def test_a_strip_leaves_the_action_as_it_was(addon: ModuleType, head: HeadModel, make_take: Callable[..., Take]) -> None:
+def test_a_strip_leaves_the_action_as_it_was(
+    addon: ModuleType, head: HeadModel, make_take: Callable[..., Take]
+) -> None:
     build_scene(bpy.context, smiling(head, make_take), head, clip_path="clip.mp4")
 
     def raw() -> list[tuple[str, list[tuple[float, ...]]]]:
@@ -176,7 +178,9 @@ def test_bones_turn_further_by_the_events_turn(
             turn = Quaternion((1, 0, 0), more) @ Quaternion(pose[index, 2])
             expected = take.pose[index].astype(float)
             expected[2] = turn.to_exponential_map()
-            shown = head.vertices(take.shape, take.expression[index], expected, take.translation[index], take.shape_offset)
+            shown = head.vertices(
+                take.shape, take.expression[index], expected, take.translation[index], take.shape_offset
+            )
             found = evaluated(bpy.data.objects["clip head"], 1 + index)
             correctives = np.abs(head.pose_correctives).max() * 36 * more  # baked ones follow the take alone
             np.testing.assert_allclose(found, shown, atol=METRES if more < 1e-6 else correctives)
@@ -227,7 +231,9 @@ def test_a_stored_event_is_an_asset_with_a_picture(
     np.testing.assert_allclose(evaluated(bpy.data.objects["clip head"], 71), expected, atol=METRES)
 
 
-def test_buttons_say_why_they_cannot_be_pressed(addon: ModuleType, head: HeadModel, make_take: Callable[..., Take]) -> None:
+def test_buttons_say_why_they_cannot_be_pressed(
+    addon: ModuleType, head: HeadModel, make_take: Callable[..., Take]
+) -> None:
     with pytest.raises(RuntimeError, match="Select a head first"):
         bpy.ops.microface.insert_event()
     build_scene(bpy.context, make_take(head, events=()), head, clip_path="clip.mp4")

@@ -45,7 +45,8 @@ def test_a_cut_outside_is_refused(at):
 
 
 @pytest.mark.parametrize(
-    ("phase", "at", "kind"), [("onset", 0.8, "macro"), ("onset", 0.9, "micro"), ("apex", 1.4, "micro"), ("offset", 1.6, "macro")]
+    ("phase", "at", "kind"),
+    [("onset", 0.8, "macro"), ("onset", 0.9, "micro"), ("apex", 1.4, "micro"), ("offset", 1.6, "macro")],
 )
 def test_a_moment_moves_alone(phase, at, kind):
     moved = with_phase(SMILE, phase, at)
