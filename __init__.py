@@ -8,6 +8,7 @@ import bpy
 
 from .operators import (
     command_line,
+    curve_views,
     edit_event,
     export_animation,
     export_table,
@@ -22,7 +23,7 @@ from .operators import (
     reconstruct,
     reset_strength,
 )
-from .panels import event_list, preferences, sidebar, strength
+from .panels import curves, event_list, preferences, sidebar, strength
 from .panels import keying as keying_panel
 
 CLASSES = (
@@ -33,6 +34,7 @@ CLASSES = (
     *play_event.CLASSES,
     *keying.CLASSES,
     *insert_event.CLASSES,
+    *curve_views.CLASSES,
     *import_motion.CLASSES,
     *export_animation.CLASSES,
     *export_table.CLASSES,
@@ -42,6 +44,7 @@ CLASSES = (
     *event_list.CLASSES,
     *strength.CLASSES,
     *keying_panel.CLASSES,
+    *curves.CLASSES,
     *preferences.CLASSES,
 )
 
