@@ -17,7 +17,7 @@ REGIONS = {
 }  # fmt: skip
 NOWHERE = ""  #: where no region's units move the skin
 
-FAINT = 0.02  #: of a region's largest motion: where all regions move less, the skin is nobody's
+FAINT = 0.02  #: of a unit's largest motion: where all move less, the skin is nobody's
 
 
 def region_of(unit: str) -> str:
@@ -30,13 +30,14 @@ def region_of(unit: str) -> str:
 def region_shares(head: HeadModel) -> dict[str, Array]:
     """How much of every vertex belongs to each region: (V,) each, and together 1.
 
-    A place belongs to the regions whose units move it, in proportion to the squares of how far they do, counted in each
-    region's own largest motion. The shares are as smooth as the units.
+    A place belongs to the regions whose units move it, in proportion to the square of how far the unit does that moves it
+    most, counted in the unit's own largest motion: where a unit is at home, its region owns most.
     """
     powers = {NOWHERE: np.full(len(head.template), FAINT**2)}
     for region in REGIONS:
         units = [k for k, name in enumerate(head.expression_names) if region_of(name) == region]
-        power = (np.asarray(head.expression[units], np.float64) ** 2).sum((0, 2))
-        powers[region] = power / max(float(power.max(initial=0)), 1e-12)
+        power = (np.asarray(head.expression[units], np.float64) ** 2).sum(2)
+        power = power / np.maximum(power.max(1, initial=0, keepdims=True), 1e-12)
+        powers[region] = power.max(0, initial=0)
     total = np.sum(list(powers.values()), axis=0)
     return {region: power / total for region, power in powers.items()}

@@ -21,10 +21,11 @@ TAKE = Path(os.environ["MICROFACE_TAKE"])
 PACKAGE = "bl_ext.user_default.microface"
 
 # From the top of the sidebar to the middle of a row, in units of a button's height: no API tells where buttons are.
-FIRST_EVENT, PLAY, APEX, AS_MEASURED = 9.6, 15.9, 18.45, 34.2
+FIRST_EVENT, PLAY, APEX, AS_MEASURED = 9.6, 15.9, 18.45, 33.2
 DELETE, MERGE, SPLIT = 9.35, 10.35, 11.4
 LEFT, MIDDLE, RIGHT = 0.25, 0.5, 0.88  # across it
 SCREEN_HEIGHT = 900  # px, of the launcher's virtual screen
+PATIENCE_S = 30
 
 Steps = Iterator[float]
 facts: dict[str, Any] = {}
@@ -57,7 +58,6 @@ def click(column: float, row: float) -> Steps:
     x = window.x + sidebar.x + column * (sidebar.width - unit)  # the tabs take the last unit
     y = SCREEN_HEIGHT - (window.y + sidebar.y + sidebar.height) + row * unit
     yield from request("click", "mouse", f"{round(x)} {round(y)}\n")
-    yield 0.7
 
 
 def open_tab() -> Steps:
@@ -99,42 +99,58 @@ def rows(thing: bpy.types.Object) -> Any:
     return thing.microface
 
 
+def until(condition: Callable[[], object]) -> Steps:
+    """Wait for what a click does: a busy machine draws and answers late. What does not come shows in the facts."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition() and time.monotonic() < end:
+        yield 0.1
+    yield 0.3
+
+
 def look_at_events(thing: bpy.types.Object) -> Steps:
     scene = bpy.context.scene
     frames = []
     for number in range(2):
+        before = scene.frame_current
         yield from click(LEFT, FIRST_EVENT + number)
+        yield from until(lambda before=before: scene.frame_current != before)  # type: ignore[misc]
         frames.append(scene.frame_current)
     facts["clicked_frames"], facts["chosen"] = frames, rows(thing).chosen
     yield from request("shot", "list_event")
     yield from click(LEFT, PLAY)
-    seen = set()
-    for _ in range(20):
-        seen.add(round(scene.frame_current_final, 3))
-        yield 0.1
+    seen: set[float] = set()
+    yield from until(lambda: seen.add(round(scene.frame_current_final, 3)) or len(seen) > 12)
     yield from request("shot", "list_playing")
     facts["played_frames"] = sorted(seen)
     yield from click(LEFT, PLAY)
-    yield 0.5
+    yield from until(lambda: not module("operators.play_event").playing())
     facts["frame_after_play"] = scene.frame_current
     facts["modal_left"] = len(bpy.context.window_manager.windows[0].modal_operators)
 
 
 def correct(thing: bpy.types.Object) -> Steps:
     scene = bpy.context.scene
-    row = rows(thing).events[rows(thing).chosen]
     scene.frame_set(scene.frame_current + 1)
+    row = rows(thing).events[rows(thing).chosen]
     before = row.apex_s
     yield from click(RIGHT, APEX)
-    facts["apex_moved_s"] = rows(thing).events[rows(thing).chosen].apex_s - before
-    facts["counts"] = [len(rows(thing).events)]
+    yield from until(lambda: row.apex_s != before)
+    facts["apex_moved_s"] = row.apex_s - before
+    facts["counts"] = [count()]
     for button in (SPLIT, MERGE, DELETE):
+        there = count()
         yield from click(RIGHT, button)
-        facts["counts"].append(len(bpy.data.objects[thing.name].microface.events))
+        yield from until(lambda there=there: count() != there)  # type: ignore[misc]
+        facts["counts"].append(count())
     yield from request("shot", "list_corrected")
     bpy.ops.ed.undo()
     yield 0.5
-    facts["counts"].append(len(bpy.data.objects["take head"].microface.events))
+    facts["counts"].append(count())
+
+
+def count() -> int:
+    """Events in the list; the object is another one after an undo."""
+    return len(bpy.data.objects["take head"].microface.events)
 
 
 def strengthen() -> Steps:
@@ -146,8 +162,31 @@ def strengthen() -> Steps:
     thing.update_tag()
     yield 1.0
     yield from request("shot", "strength_12")
+    thing["strength_eyes"] = 0.5
+    thing.update_tag()
+    yield 1.0
     yield from click(MIDDLE, AS_MEASURED)
+    yield from until(lambda: thing["strength"] == 1)
     facts["reset"] = [thing["strength"], thing["strength_eyes"]]
+
+
+def insert() -> Steps:
+    """By their operators: the panel is below what fits on the screen. The graph editor shows the curves then."""
+    area, _ = view()
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    scene = bpy.context.scene
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area, region=region):
+        bpy.ops.microface.store_event()
+        scene.frame_set(60)
+        scene.microface_keying.kind, scene.microface_keying.strength = "STRIP", 3.0
+        bpy.ops.microface.insert_event()
+    facts["strips"] = len(bpy.data.objects["take head"].data.shape_keys.animation_data.nla_tracks)
+    facts["asset"] = scene.microface_keying.event.name
+    other = next(area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "PROPERTIES")
+    for kind in ("ASSETS", "FCURVES", "NLA_EDITOR"):
+        other.ui_type = kind
+        yield 2.0
+        yield from request("shot", f"keying_{kind.lower()}")
 
 
 def steps() -> Steps:
@@ -162,6 +201,7 @@ def steps() -> Steps:
     yield from look_at_events(thing)
     yield from correct(thing)
     yield from strengthen()
+    yield from insert()
     facts["draw_ms"] = {name: statistics.median(times) for name, times in drawing.items()}
 
 

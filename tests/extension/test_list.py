@@ -97,8 +97,13 @@ def test_strength_is_reset_by_its_button(facts: dict[str, Any]) -> None:
     assert facts["reset"] == [1.0, 1.0]
 
 
+def test_an_event_becomes_an_asset_and_a_strip(facts: dict[str, Any]) -> None:
+    assert facts["asset"] == "AU1 micro 1 browInnerUp"
+    assert facts["strips"] == 1
+
+
 def test_every_state_was_photographed(session: Path, facts: dict[str, Any]) -> None:
-    names = {"list", "list_event", "list_playing", "list_corrected", "strength_1", "strength_12"}
+    names = {"list", "list_event", "list_playing", "list_corrected", "strength_1", "strength_12", "keying_assets"}
     assert names <= {path.stem for path in session.glob("*.png")}
 
 

@@ -6,6 +6,9 @@ from dataclasses import replace
 import bpy
 import numpy as np
 import pytest
+from microface.backend.errors import MicrofaceError
+from microface.models.assets import asset_path
+from microface.models.head.model import read_head
 from microface.models.head.regions import NOWHERE, REGIONS, region_of, region_shares
 from microface.operators.head import chosen_head, strength_property
 from microface.operators.scene.build import build_scene
@@ -63,6 +66,25 @@ def test_the_mesh_is_the_formula_with_all_motion_multiplied(head, make_take, str
     for index in range(0, 40, 5):
         bpy.context.scene.frame_set(1 + index)
         np.testing.assert_allclose(evaluated(thing), truth(take, head, index, strengths), atol=METRES)
+
+
+def test_on_the_generic_head(make_take):
+    try:
+        generic = read_head(asset_path("generic_head.npz"))
+    except MicrofaceError as error:
+        pytest.skip(str(error))
+    take = gentle(make_take, generic, frames=6)
+    thing = mesh_of(build_scene(bpy.context, take, generic, clip_path="clip.mp4"))
+    strengths = dict(zip(MIXED, (1.5, 4.0, 2.0, 3.0, 0.5, 1.25), strict=True))
+    set_strengths(thing, strengths)
+    for index in (0, 3, 5):
+        bpy.context.scene.frame_set(1 + index)
+        np.testing.assert_allclose(evaluated(thing), truth(take, generic, index, strengths), atol=METRES)
+    shares = region_shares(generic)
+    np.testing.assert_allclose(sum(shares.values()), 1, atol=1e-12)
+    for name, moved in zip(generic.expression_names, generic.expression, strict=True):
+        at_home = np.linalg.norm(moved, axis=1).argmax()  # noseSneer draws the brows, so both own that place
+        assert shares[region_of(name)][at_home] > 0.49, name
 
 
 @pytest.mark.parametrize("k", [0.0, 0.5, 3.0, 10.0, 20.0])
