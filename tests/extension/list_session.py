@@ -23,9 +23,10 @@ PACKAGE = "bl_ext.user_default.microface"
 # From the top of the sidebar to the middle of a row, in units of a button's height: no API tells where buttons are.
 FIRST_EVENT, PLAY, APEX, AS_MEASURED = 9.6, 15.9, 18.45, 33.2
 DELETE, MERGE, SPLIT = 9.35, 10.35, 11.4
+FIRST_TITLE = 6.5
 LEFT, MIDDLE, RIGHT = 0.25, 0.5, 0.88  # across it
 SCREEN_HEIGHT = 900  # px, of the launcher's virtual screen
-PATIENCE_S = 30
+PATIENCE_S, LOADING_S = 30, 6.0
 
 Steps = Iterator[float]
 facts: dict[str, Any] = {}
@@ -164,14 +165,15 @@ def strengthen() -> Steps:
     yield from request("shot", "strength_12")
     thing["strength_eyes"] = 0.5
     thing.update_tag()
-    yield 1.0
+    view()[0].tag_redraw()  # the red line goes, and the button moves up
+    yield 2.0
     yield from click(MIDDLE, AS_MEASURED)
     yield from until(lambda: thing["strength"] == 1)
     facts["reset"] = [thing["strength"], thing["strength_eyes"]]
 
 
 def insert() -> Steps:
-    """By their operators: the panel is below what fits on the screen. The graph editor shows the curves then."""
+    """By their operators, for the panel is below what fits on the screen; then it, and what was made, is looked at."""
     area, _ = view()
     region = next(region for region in area.regions if region.type == "WINDOW")
     scene = bpy.context.scene
@@ -182,11 +184,23 @@ def insert() -> Steps:
         bpy.ops.microface.insert_event()
     facts["strips"] = len(bpy.data.objects["take head"].data.shape_keys.animation_data.nla_tracks)
     facts["asset"] = scene.microface_keying.event.name
-    other = next(area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "PROPERTIES")
+    yield from panels_below()
     for kind in ("ASSETS", "FCURVES", "NLA_EDITOR"):
-        other.ui_type = kind
-        yield 2.0
+        area.ui_type = kind
+        yield LOADING_S
         yield from request("shot", f"keying_{kind.lower()}")
+
+
+def panels_below() -> Steps:
+    """Keying, opened by a click on its title, where the panels above it were."""
+    for name in ("event_list.MICROFACE_PT_events", "strength.MICROFACE_PT_strength"):
+        file, panel = name.split(".")
+        bpy.utils.unregister_class(getattr(module(f"panels.{file}"), panel))
+    view()[0].tag_redraw()
+    yield 2.0
+    yield from click(MIDDLE, FIRST_TITLE)
+    yield 2.0
+    yield from request("shot", "keying_panel")
 
 
 def steps() -> Steps:

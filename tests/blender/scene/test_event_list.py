@@ -194,6 +194,20 @@ def test_every_correction_can_be_undone(thing: Any) -> None:
         assert marks(bpy.context.scene.timeline_markers) == markers
 
 
+def test_as_measured_sets_every_strength_to_one_and_takes_keys_away(thing: Any) -> None:
+    for name in ("strength", "strength_mouth"):
+        thing[name] = 4.0
+        thing.keyframe_insert(f'["{name}"]', frame=3)
+        thing[name] = 2.0
+        thing.keyframe_insert(f'["{name}"]', frame=30)
+    thing["strength_eyes"] = 0.5
+    keyed = sum(len(bag.fcurves) for bag in bpy.data.actions["clip"].layers[0].strips[0].channelbags)
+    assert bpy.ops.microface.reset_strength() == {"FINISHED"}
+    bpy.context.scene.frame_set(20)
+    assert [thing[name] for name in ("strength", "strength_mouth", "strength_eyes", "strength_jaw")] == [1.0] * 4
+    assert sum(len(bag.fcurves) for bag in bpy.data.actions["clip"].layers[0].strips[0].channelbags) == keyed - 2
+
+
 def test_events_belong_to_their_head(addon: ModuleType, head: HeadModel, take: Take) -> None:
     """The same take twice: markers they share stay until neither wants them."""
     for name in ("one.mp4", "two.mp4"):
