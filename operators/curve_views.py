@@ -56,7 +56,7 @@ class MICROFACE_OT_reduce_keys(_View, bpy.types.Operator):
 
     def make(self, _context: bpy.types.Context, head: bpy.types.Object) -> None:
         """Say how many keys are left and how far off they are."""
-        from .scene.derived import reduce  # loads numpy, which enabling the add-on must not
+        from .scene.reduction import reduce  # loads numpy, which enabling the add-on must not
 
         done = reduce(head, self.tolerance_mm / 1000)
         error = 1000 * done.error_m

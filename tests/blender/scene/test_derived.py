@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from microface.operators.head import chosen_head
 from microface.operators.scene.build import build_scene
-from microface.operators.scene.derived import raw_action, reduce, resample, show_raw, smooth
+from microface.operators.scene.derived import raw_action, resample, show_raw, smooth
+from microface.operators.scene.reduction import reduce
 
 FRAMES = 120
 
@@ -92,6 +93,22 @@ def test_a_tremble_is_halved_at_the_frequency_that_is_named(thing):
         bpy.context.scene.frame_set(1 + index)
         expected = 0.15 * np.sin(2 * np.pi * 20 * index / 200)
         assert keys.key_blocks["browInnerUp"].value == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("view", ["smooth", "reduce", "resample"])
+def test_over_a_gap_the_last_pose_is_held(head, make_take, view):
+    take = make_take(head, frames=FRAMES)
+    take.valid[40:80] = 2
+    for name in ("expression", "pose", "translation", "detail"):
+        getattr(take, name)[40:80] = np.nan
+    build_scene(bpy.context, take, head, clip_path="clip.mp4")
+    thing = chosen_head(bpy.context)
+    {"smooth": lambda: smooth(bpy.context.scene, thing, 40.0), "reduce": lambda: reduce(thing, 5e-4),
+     "resample": lambda: resample(thing)}[view]()  # fmt: skip
+    last = evaluated(thing, 40)
+    for frame in (45, 60, 80):
+        np.testing.assert_allclose(evaluated(thing, frame), last, atol=1e-6)
+    assert np.abs(evaluated(thing, 81) - last).max() > 1e-3
 
 
 def test_on_whole_frames_of_another_rate(head, make_take):
