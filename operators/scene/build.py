@@ -98,6 +98,9 @@ def build_scene(
     scene.camera = camera if empty else scene.camera or camera
     if empty:
         stage.dress(scene, collection, take, fps)
+    for other in context.view_layer.objects.selected[:]:
+        other.select_set(False)
+    thing.select_set(True)  # the editors show the curves of what is selected
     context.view_layer.objects.active = thing
     return collection
 
