@@ -21,7 +21,7 @@ TAKE = Path(os.environ["MICROFACE_TAKE"])
 PACKAGE = "bl_ext.user_default.microface"
 
 # From the top of the sidebar to the middle of a row, in units of a button's height: no API tells where buttons are.
-FIRST_EVENT, PLAY, APEX, AS_MEASURED = 9.6, 15.9, 18.45, 33.2
+FIRST_EVENT, PLAY, APEX, AS_MEASURED = 9.6, 15.9, 18.45, 32.6
 DELETE, MERGE, SPLIT = 9.35, 10.35, 11.4
 FIRST_TITLE = 6.5
 LEFT, MIDDLE, RIGHT = 0.25, 0.5, 0.88  # across it
