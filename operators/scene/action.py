@@ -76,6 +76,7 @@ def add_curve(
     points.add(len(frames))
     points.foreach_set("co", np.column_stack([frames, values]).astype(np.float32).ravel())
     points.foreach_set("interpolation", np.broadcast_to(kinds, len(frames)).astype(np.uint8))
+    points.foreach_set("select_control_point", np.zeros(len(frames), bool))  # else all are drawn in orange
     curve.update()
     return curve
 
