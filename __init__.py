@@ -15,9 +15,11 @@ from .operators import (
     job,
     properties,
     reconstruct,
+    retarget,
     show_event,
 )
 from .panels import preferences, sidebar
+from .panels import retarget as retarget_panel
 
 CLASSES = (
     *properties.CLASSES,
@@ -27,7 +29,9 @@ CLASSES = (
     *export_animation.CLASSES,
     *export_table.CLASSES,
     *heads.CLASSES,
+    *retarget.CLASSES,
     *sidebar.CLASSES,
+    *retarget_panel.CLASSES,
     *preferences.CLASSES,
 )
 
