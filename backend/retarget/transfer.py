@@ -30,6 +30,7 @@ ELSEWHERE = 0.2  #: of what a control moves anywhere it must move on the face: a
 WHOLE_FACE = 0.9  #: share of the face that a control moves about alike: then it moves the head, not the face
 ALIKE = 0.35  #: of the median motion by which parts of the face may differ in that
 MOST_GAIN = 1.5  #: what is lost for more than that is not a matter of size
+STILL, STILL_WEIGHT = 0.1, 3.0  #: of the motion: skin that moves less than that counts so much more
 KEYS_ENOUGH = 15  #: face keys with which a rig needs no bones
 
 
@@ -107,6 +108,7 @@ def perform(laid: Laid, rig: Rig, source: SurfaceMotion, mapping: Mapping) -> Pe
     column = np.searchsorted(source.rows, laid.match.corner)
     wanted = np.einsum("tnkc,nk->tnc", source.motion[:, column], laid.match.share) @ laid.match.turn.T
     certain = np.einsum("qnk,nk->qn", source.certainty[:, column], laid.match.share) * laid.match.weight
+    certain = certain * _stillness(wanted)
     use = np.array([row.use for row in mapping])
     gaze, told = _gaze(rig, mapping, source)
     wanted -= np.tensordot(gaze, laid.basis, 1)
@@ -119,6 +121,13 @@ def perform(laid: Laid, rig: Rig, source: SurfaceMotion, mapping: Mapping) -> Pe
     values = values * _kept_size(free, wanted[seen], values[seen]) + gaze
     values = (values * [row.strength for row in mapping]).clip(rig.low, rig.high)
     return Performance(rig.names, source.time_s, values, seen, use, explained)
+
+
+def _stillness(wanted: Array) -> Array:
+    """Weights (N,): a motion where the source is still is worse than a motion that is a little off."""
+    size = np.sqrt((wanted**2).sum(2).mean(0))
+    level = STILL * max(float(np.quantile(size, 0.95)), 1e-30)
+    return np.asarray(1 + STILL_WEIGHT * np.exp(-((size / level) ** 2)))
 
 
 def _gaze(rig: Rig, mapping: Mapping, source: SurfaceMotion) -> tuple[Array, NDArray[np.bool_]]:
@@ -139,7 +148,7 @@ def _kept_size(laid: Laid, wanted: Array, values: Array) -> Array:
     would drown. Each control is raised by how much smaller than wanted the motion is, over the clip, where it acts.
     """
     moved = (np.tensordot(values, laid.basis, 1) ** 2).sum((0, 2))
-    acts = (laid.basis**2).sum(2) * laid.match.weight
+    acts = np.linalg.norm(laid.basis, axis=2) * laid.match.weight
     lost = acts @ (wanted**2).sum((0, 2)) / np.maximum(acts @ moved, 1e-30)
     return np.asarray(np.sqrt(lost).clip(1, MOST_GAIN))
 

@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 
 from ...backend.errors import MicrofaceError
 from ...backend.retarget.rig import Rig
-from .rig import STEP, Character, Control, bone_matrix, keyed
+from .rig import CHANNELS, STEP, Character, Control, bone_matrix, keyed
 from .space import STAND
 
 Array = NDArray[np.float64]
 
 STILL = 1e-6  # of the character's size: less is no effect
 WHOLE = 0.6  # share of the character that a bone carries along: it is no part of the face
-CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
 TO_HEAD = np.array(STAND.inverted().to_3x3())  # Blender's world to y up, z forward
 
 

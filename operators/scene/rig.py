@@ -20,6 +20,7 @@ from ...backend.errors import MicrofaceError
 LIMIT = 1.0  # rad, and at most how far a bone turns for an expression
 REACH = 0.05  # of the rig's size, how far it shifts
 STEP = {"key": 1.0, "rotation": 0.002, "location": 0.01, "property": 1.0}  # probing; location: of the rig's size
+CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")  # of a bone
 UNUSED = "microface"  # beginning of names of what we make ourselves
 
 

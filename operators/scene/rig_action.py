@@ -17,7 +17,7 @@ from ...backend.retarget.performance import Performance
 from .. import compat
 from .action import CONSTANT, LINEAR, SlotType, add_curve
 from .rate import rate, seconds_to_frame
-from .rig import Control, bone_matrix, key_rest, keyed
+from .rig import CHANNELS, Control, bone_matrix, key_rest, keyed
 
 Array = NDArray[np.float64]
 Existing = Literal["refuse", "add", "replace"]
@@ -77,6 +77,8 @@ def write_action(
     if existing == "refuse":
         refuse_animated([control for control, _ in acting])
     curves = list(_curves(acting, performance))
+    if existing == "replace":
+        _to_neutral(controls)
     action = bpy.data.actions.new(name)
     timing = key_times(scene, performance, start)
     for owner in dict.fromkeys(curve.owner for curve in curves):
@@ -88,6 +90,19 @@ def write_action(
     for slot, owner in zip(action.slots, dict.fromkeys(curve.owner for curve in curves), strict=True):
         _play(owner, action, slot, existing)
     return action
+
+
+def _to_neutral(controls: list[Control]) -> None:
+    """What the animation that goes has moved would stay where it is now, were it not keyed anew."""
+    for control in controls:
+        if control.kind == "key":
+            for key in control.owners:
+                if keyed(key.id_data, key.path_from_id("value")):
+                    key.value = 0.0
+        elif control.kind != "property":
+            bone = control.owners[0]
+            if any(keyed(bone.id_data, bone.path_from_id(name)) for name in CHANNELS):
+                bone.matrix_basis.identity()
 
 
 def key_times(scene: bpy.types.Scene, performance: Performance, start: float) -> tuple[Array, NDArray[np.int64]]:

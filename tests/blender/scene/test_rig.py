@@ -301,6 +301,15 @@ def test_what_is_replaced_is_kept(character: bpy.types.Object) -> None:
     action = write_action(bpy.context.scene, kept, played(kept), "clip", existing="replace")
     assert skin.animation_data.action == action
     assert old.use_fake_user
+    show(1.0)  # beyond the clip nothing is left of the old animation
+    smile = next(control for control in kept if control.name == "smile")
+    assert skin.key_blocks["smile"].value == pytest.approx(played(kept).values[-1, kept.index(smile)], abs=1e-6)
+    bpy.context.scene.frame_set(7)
+    performance = played(kept)
+    performance.values[:, kept.index(smile)] = 0
+    write_action(bpy.context.scene, kept, performance, "clip", existing="replace")
+    show(performance.time_s[5])
+    assert skin.key_blocks["smile"].value == 0
     assert old.name in bpy.data.actions
 
 
