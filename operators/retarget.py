@@ -95,9 +95,8 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         from .scene.retarget import key_from_file
 
         name = Path(self.filepath).name.partition(".")[0]
-        action = key_from_file(
-            context, bpy.data.objects[self.thing], Path(self.folder), name, self.existing, self.start
-        )
+        thing, folder = bpy.data.objects[self.thing], Path(self.files.name)
+        action = key_from_file(context, thing, folder, name, self.existing, self.start)
         self.report({"INFO"}, f"{action.name}: {result['text']}")
 
 

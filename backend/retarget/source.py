@@ -110,7 +110,8 @@ def _certainty(take: Take, head: HeadModel, rows: Rows, usable: NDArray[np.bool_
     if not usable.any():
         return np.ones(len(rows))
     asked = np.linspace(0, len(rows) - 1, min(ASKED, len(rows))).astype(np.int64)
-    deviation = motion_deviation(take, head, np.asarray(rows, np.int64)[asked])[usable]
+    # an imported take knows no deviations: what is unknown counts alike
+    deviation = np.nan_to_num(motion_deviation(take, head, np.asarray(rows, np.int64)[asked])[usable])
     precision = np.median(1 / ((deviation**2).mean(2) + FLOOR**2), 0)
     place = head.template[rows]
     near = cKDTree(place[asked]).query(place)[1]

@@ -67,13 +67,14 @@ def find_character(context: bpy.types.Context, thing: bpy.types.Object | None = 
     Raises:
         MicrofaceError: ``no_rig``.
     """
+    context.view_layer.update()  # what has just been linked counts as hidden before
     chosen = [thing] if thing else [one for one in context.view_layer.objects if one.visible_get()]
     families = dict.fromkeys(_root(one) for one in chosen if one.type in ("MESH", "ARMATURE"))
     characters = [character for root in families if (character := _character(context, root)).meshes]
     characters = [one for one in characters if any(mesh.data.shape_keys for mesh in one.meshes) or one.rigs]
     if not characters:
-        where = f"{thing.name} is" if thing else "Nothing in the scene is"
-        text = f"{where} no rig: there is no visible mesh with shape keys or an armature."
+        where = f"{thing.name} is no" if thing else "Nothing in the scene is a"
+        text = f"{where} rig: there is no visible mesh with shape keys or an armature."
         raise MicrofaceError("no_rig", text, "Choose the character's mesh or armature, and show it.")
     return max(characters, key=_richness)
 

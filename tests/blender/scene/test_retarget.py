@@ -96,7 +96,9 @@ def acted(head: HeadModel, rows: np.ndarray, units: dict[str, float], jaw: float
     for name, strength in units.items():
         value[head.expression_names.index(name)] = strength
     pose = np.outer(np.equal(head.joint_names, "jaw"), [jaw, 0, 0])
-    moved = head.pose(head.template + np.tensordot(value, head.expression, 1), head.joint_template, pose) - head.template
+    moved = (
+        head.pose(head.template + np.tensordot(value, head.expression, 1), head.joint_template, pose) - head.template
+    )
     course = np.sin(np.pi * np.arange(FRAMES) / (FRAMES - 1)) ** 2
     nothing = np.zeros(FRAMES, np.int64)
     return SurfaceMotion(
@@ -173,7 +175,13 @@ def test_a_rig_driven_by_its_own_mesh(characters: Path, tracker: Callable[..., A
     rows = np.unique(laid.match.corner)
     time_s, count = capture["time_s"].astype(float), len(strength)
     source = SurfaceMotion(
-        laid.canvas.head, rows, motion[:, rows], time_s, np.ones(count), np.zeros(count, np.int64), np.ones((1, len(rows)))
+        laid.canvas.head,
+        rows,
+        motion[:, rows],
+        time_s,
+        np.ones(count),
+        np.zeros(count, np.int64),
+        np.ones((1, len(rows))),
     )
     stage = Stage(character, kept, rig, laid, "auto")
     found = stage.play(source).values
@@ -204,7 +212,9 @@ def compare(stage: Stage, source: HeadModel, names: tuple[str, ...]) -> dict[str
     found = {}
     for name in names:
         found[name] = likeness(stage, acted(source, rows, EXPRESSIONS[name], JAW if name == "jaw" else 0.0))
-        print(f"{name:<10} direction {found[name].direction:.2f} size {found[name].size:.2f} false {found[name].false:.2f}")
+        print(
+            f"{name:<10} direction {found[name].direction:.2f} size {found[name].size:.2f} false {found[name].false:.2f}"
+        )
     return found
 
 

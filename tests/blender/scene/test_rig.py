@@ -363,7 +363,7 @@ def test_a_control_without_effect_is_left_out(character: bpy.types.Object) -> No
 
 
 def test_what_is_no_rig_is_said() -> None:
-    with pytest.raises(MicrofaceError, match="no rig") as caught:
+    with pytest.raises(MicrofaceError, match="Nothing in the scene is a rig") as caught:
         find_character(bpy.context)
     assert caught.value.code == "no_rig"
     mesh = bpy.data.meshes.new("cube")
@@ -390,7 +390,7 @@ def test_hidden_and_tweaked_rigs_are_said(character: bpy.types.Object) -> None:
         assert state() == before
     for name in ("skin", "lashes"):
         bpy.data.objects[name].hide_set(True)
-    with pytest.raises(MicrofaceError, match="no rig"):
+    with pytest.raises(MicrofaceError, match="is a rig"):
         find_character(bpy.context)
 
 

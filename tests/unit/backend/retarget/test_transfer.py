@@ -96,6 +96,13 @@ def test_uncertain_skin_counts_less(generic_head: HeadModel, take: Take) -> None
     assert np.median(found.certainty[0][moved > 4e-3]) < 0.3 * np.median(found.certainty[0][moved < 1e-4])
 
 
+def test_takes_that_know_no_deviations_count_alike(generic_head: HeadModel, take: Take) -> None:
+    names = ("expression_std", "expression_factor", "pose_std", "translation_std", "depth_std")
+    unknown = replace(take, **{name: np.full_like(getattr(take, name), np.nan) for name in names})
+    found = surface_motion(unknown, generic_head, np.flatnonzero(generic_head.face_mask)[::7])
+    np.testing.assert_allclose(found.certainty, 1)
+
+
 def test_places_are_the_same_on_other_people(generic_head: HeadModel) -> None:
     """One mesh: a vertex's place on the other person is the vertex itself."""
     one, other = person(generic_head, 1), person(generic_head, 2)
