@@ -87,6 +87,9 @@ def _add_retarget(verb: argparse.ArgumentParser, blender: bool) -> None:
         verb.add_argument("--object", default="", metavar="NAME", help="its mesh or armature, where there are several")
         told = "where the character is animated already (default: refuse)"
         verb.add_argument("--existing", default="refuse", choices=("refuse", "add", "replace"), help=told)
+        verb.add_argument(
+            "--strength", type=_strength, default=1.0, metavar="X", help="times which the motion is keyed"
+        )
     else:
         verb.add_argument("--basis", type=Path, metavar="RIG.npz", required=True, help="the probed rig")
         verb.add_argument("--out", type=Path, metavar="F.npz", required=True, help="the values of its controls")
@@ -139,6 +142,16 @@ def _rate(text: str) -> float:
     if not 0.1 <= rate <= 32767:
         raise argparse.ArgumentTypeError(f"{text!r} is not a rate like 25 or 59.94")
     return rate
+
+
+def _strength(text: str) -> float:
+    try:
+        strength = float(text)
+    except ValueError:
+        strength = float("nan")
+    if not -10 <= strength <= 10:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a strength like 1.5, between -10 and 10")
+    return strength
 
 
 def _face(text: str) -> str:

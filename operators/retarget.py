@@ -56,6 +56,14 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         description="Write the table of controls beside the result, to edit it and use it again",
         options={"SKIP_SAVE"},
     )
+    strength: FloatProperty(
+        name="Strength",
+        description="Times which the motion is keyed, within the limits of each control",
+        default=1.0,
+        soft_min=0.0,
+        soft_max=5.0,
+        options={"SKIP_SAVE"},
+    )
     start: FloatProperty(
         name="Start Frame", description="Scene frame of the footage's start", default=1.0, options={"SKIP_SAVE"}
     )
@@ -73,7 +81,7 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         """The take, and how it is to be put on the rig."""
         if not self.filepath:
             return {}
-        names = ("filepath", "controls", "existing", "table", "save_table", "start")
+        names = ("filepath", "controls", "existing", "table", "save_table", "strength", "start")
         return {name: getattr(self, name) for name in names}
 
     def prepare(self, context: bpy.types.Context) -> tuple[list[str], Sequence[Path]]:
@@ -96,7 +104,7 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
 
         name = Path(self.filepath).name.partition(".")[0]
         thing, folder = bpy.data.objects[self.thing], Path(self.files.name)
-        action = key_from_file(context, thing, folder, name, self.existing, self.start)
+        action = key_from_file(context, thing, folder, name, self.existing, self.start, self.strength)
         self.report({"INFO"}, f"{action.name}: {result['text']}")
 
 
@@ -139,7 +147,16 @@ def retarget_file(options: argparse.Namespace, run: Run, report: Report) -> Mess
         if last["type"] != "result":
             return last
         clip = options.take.name.partition(".")[0]
-        key_from_file(context, thing, folder, clip, options.existing, 1.0, dress=options.rig.suffix != ".blend")
+        key_from_file(
+            context,
+            thing,
+            folder,
+            clip,
+            options.existing,
+            1.0,
+            options.strength,
+            dress=options.rig.suffix.lower() != ".blend",
+        )
     save_character(options.out)
     files = [str(path) for path in (options.out, options.save_map) if path]
     return {**last, "blend": str(options.out), "files": files, "text": f"{last['text']}\nwrote {options.out}"}

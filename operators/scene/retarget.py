@@ -69,6 +69,7 @@ def key_from_file(
     name: str,
     existing: Existing,
     start: float,
+    strength: float,
     dress: bool = False,
 ) -> bpy.types.Action:
     """Key what the worker found.
@@ -80,6 +81,7 @@ def key_from_file(
         name: of the action.
         existing: what to do where there is animation.
         start: scene frame of the source's time 0.
+        strength: times which the values are keyed.
         dress: give the scene the source's frame rate and its range.
 
     Raises:
@@ -89,7 +91,7 @@ def key_from_file(
     controls = _matched(find_controls(find_character(context, thing)), read_rig(folder / "rig.npz").names)
     if dress:
         _dress(context.scene, performance)
-    return write_action(context.scene, controls, performance, name, existing, start)
+    return write_action(context.scene, controls, performance, name, existing, start, strength)
 
 
 def _matched(controls: list[Control], names: tuple[str, ...]) -> list[Control]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import bpy
@@ -56,6 +56,7 @@ def write_action(
     name: str,
     existing: Existing = "refuse",
     start: float = 1.0,
+    strength: float = 1.0,
 ) -> bpy.types.Action:
     """Key the controls at the source's own times.
 
@@ -66,10 +67,12 @@ def write_action(
         name: of the action.
         existing: what to do where the character is animated already.
         start: the frame of the source's time 0.
+        strength: times which the values are keyed, within the controls' bounds.
 
     Raises:
         MicrofaceError: ``animated_rig`` or ``no_motion``.
     """
+    performance = _strengthened(performance, controls, strength)
     moving = np.abs(performance.values[performance.keyed]).max(0, initial=0) > STILL
     acting = [(control, column) for column, control in enumerate(controls) if moving[column]]
     if not acting:
@@ -90,6 +93,11 @@ def write_action(
     for slot, owner in zip(action.slots, dict.fromkeys(curve.owner for curve in curves), strict=True):
         _play(owner, action, slot, existing)
     return action
+
+
+def _strengthened(performance: Performance, controls: list[Control], strength: float) -> Performance:
+    low, high = ([getattr(control, end) for control in controls] for end in ("low", "high"))
+    return replace(performance, values=(strength * performance.values).clip(low, high))
 
 
 def _to_neutral(controls: list[Control]) -> None:

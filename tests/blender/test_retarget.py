@@ -123,6 +123,7 @@ def test_fbx_opens(built: None, tmp_path: Path) -> None:
     [
         ("gone.glb", [], 1, "There is no file gone.glb"),
         ("a.obj", [], 2, "does not end in .blend or .glb"),
+        ("a.glb", ["--strength", "nan"], 2, "not a strength"),
         ("empty.blend", [], 1, "Nothing in the scene is a rig"),
         ("bad.glb", [], 1, "bad.glb cannot be opened"),
         ("cube.blend", [], 1, "Nothing in the scene is a rig"),

@@ -240,6 +240,18 @@ def test_the_action_plays_what_was_found_at_the_sources_times(character: bpy.typ
     assert before[1] == pytest.approx(performance.values[9, kept.index(kept[0])], abs=1e-6)
 
 
+def test_strength_is_kept_within_the_limits(character: bpy.types.Object) -> None:
+    found = find_character(bpy.context)
+    _, kept = probe(bpy.context, found, find_controls(found))
+    smile = next(control for control in kept if control.name == "smile")
+    key = bpy.data.objects["skin"].data.shape_keys.key_blocks["smile"]
+    performance = played([smile])
+    for strength in (0.5, 3.0, 100.0):
+        write_action(bpy.context.scene, [smile], performance, "clip", "replace", strength=strength)
+        show(performance.time_s[5])
+        assert key.value == pytest.approx(min(strength * performance.values[5, 0], 1.0), abs=1e-6)
+
+
 def test_existing_animation_is_not_touched_without_asking(character: bpy.types.Object) -> None:
     animate(character)
     found = find_character(bpy.context)
