@@ -103,7 +103,10 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         from .scene.retarget import key_from_file
 
         name = Path(self.filepath).name.partition(".")[0]
-        thing, folder = bpy.data.objects[self.thing], Path(self.files.name)
+        thing, folder = bpy.data.objects.get(self.thing), Path(self.files.name)
+        if thing is None:
+            text = f"There is no object '{self.thing}' any more."
+            raise MicrofaceError("rig_changed", text, "Make the character active, and retarget again.")
         action = key_from_file(context, thing, folder, name, self.existing, self.start, self.strength)
         self.report({"INFO"}, f"{action.name}: {result['text']}")
 
