@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ...models.head.units import GAZE_UNITS, UNIT_NAMES, mirrored
+from ...models.head.units import UNIT_NAMES, mirrored
 
 Units = tuple[str, ...]
 
@@ -132,9 +132,3 @@ def convention(names: Iterable[str]) -> str:
 
 def _in(table: dict[str, Units], name: str) -> bool:
     return (_plain(name) or name) in table or _split(name)[0] in table
-
-
-def is_gaze(name: str) -> bool:
-    """Whether a control turns the eyes: that is told by the eyes, not by the lids that follow them."""
-    units = units_of(name)
-    return bool(units) and set(units) <= set(GAZE_UNITS)

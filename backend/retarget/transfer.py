@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,6 @@ from .rig import Rig
 from .solve import solve
 from .source import SurfaceMotion, at_rest, surface_motion
 
-Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
 
 ELSEWHERE = 0.2  #: of what a control moves anywhere it must move on the face: an eyeball's turn drags the lids a little

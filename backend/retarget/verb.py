@@ -16,6 +16,7 @@ from ..messages import Progress, Report, part, stoppable
 from ..outputs import check_writable
 from ..take import read_take
 from .mapping import read_mapping, write_mapping
+from .names import convention
 from .performance import Performance, write_performance
 from .rig import read_rig
 from .transfer import retarget
@@ -67,7 +68,8 @@ def _watched(landmarks: Landmarks, progress: Progress) -> Landmarks:
 def said(found: Performance) -> str:
     """What came of it, in words."""
     moving = int((np.abs(found.values[found.keyed]).max(0, initial=0) > 0).sum())
-    begin = f"{moving} of {len(found.names)} controls move"
+    named = convention(found.names)
+    begin = f"{moving} of {len(found.names)} controls move" + (f", named as {named}'s" if named else "")
     if found.method == "names":
         return f"{begin}, by their names alone: the tracker recognises no face on the rig"
     return f"{begin}; the rig can show {found.explained:.0%} of the motion"

@@ -21,7 +21,7 @@ LIMIT = 1.0  # rad, and at most how far a bone turns for an expression
 REACH = 0.05  # of the rig's size, how far it shifts
 STEP = {"key": 1.0, "rotation": 0.002, "location": 0.01, "property": 1.0}  # probing; location: of the rig's size
 CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")  # of a bone
-UNUSED = "microface"  # beginning of names of what we make ourselves
+OURS = "microface"  # beginning of the names of our own properties
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Control:
     def owner(self) -> bpy.types.ID:
         """The datablock that animation of it belongs to; of keys of several meshes, the first."""
         return self.owners[0].id_data
+
+    @property
+    def datablocks(self) -> tuple[bpy.types.ID, ...]:
+        """All of them."""
+        return tuple(key.id_data for key in self.owners) if self.kind == "key" else (self.owner,)
 
     @property
     def part(self) -> str:
@@ -149,7 +154,7 @@ def _properties(character: Character) -> Iterator[Control]:
     owners = [*character.rigs, *(bone for rig in character.rigs for bone in rig.pose.bones), *character.meshes]
     for owner in owners:
         for name, value in owner.items():
-            if isinstance(value, float) and not name.startswith(("_", UNUSED)):
+            if isinstance(value, float) and not name.startswith(("_", OURS)):
                 told = owner.id_properties_ui(name).as_dict()
                 low, high = float(told.get("min", 0.0)), float(told.get("max", 1.0))
                 if high - low < 1e3:

@@ -41,7 +41,7 @@ def refuse_animated(controls: list[Control]) -> None:
     Raises:
         MicrofaceError: ``animated_rig``.
     """
-    for owner in dict.fromkeys(control.owner for control in controls):
+    for owner in dict.fromkeys(one for control in controls for one in control.datablocks):
         data = owner.animation_data
         if data and (data.action or any(len(track.strips) for track in data.nla_tracks)):
             what = f"the action {data.action.name}" if data.action else "strips in the NLA editor"

@@ -263,6 +263,17 @@ def test_existing_animation_is_not_touched_without_asking(character: bpy.types.O
     assert state() == before
 
 
+def test_animation_of_any_of_several_meshes_counts(character: bpy.types.Object) -> None:
+    lash = bpy.data.objects["lashes"].data.shape_keys
+    lash.key_blocks["Blink"].keyframe_insert("value", frame=1)
+    found = find_character(bpy.context)
+    _, kept = probe(bpy.context, found, find_controls(found))
+    blink = [control for control in kept if control.name == "Blink"]
+    with pytest.raises(MicrofaceError, match="animated already"):
+        write_action(bpy.context.scene, blink, played(blink), "clip")
+    assert lash.animation_data.action.name != "clip"
+
+
 def test_it_is_added_to_existing_animation(character: bpy.types.Object) -> None:
     """Values add up on keys; where nothing is found, and outside the clip, all is as it was."""
     animate(character)

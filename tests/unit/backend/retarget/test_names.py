@@ -2,7 +2,7 @@
 """Names of other people's controls, as they are found in the wild."""
 
 import pytest
-from microface.backend.retarget.names import PRESETS, arkit_unit, convention, is_gaze, units_of
+from microface.backend.retarget.names import PRESETS, arkit_unit, convention, units_of
 from microface.models.head.units import UNIT_NAMES
 
 
@@ -73,10 +73,3 @@ def test_the_convention_of_a_rig() -> None:
     assert convention(["まばたき", "あ", "い", "笑い"]) == "MMD"
     assert convention(["Brow_Raise_Inner_L", "Brow_Drop_L", "Mouth_Up_Upper_L", "Cheek_Raise_R"]) == "CC4"
     assert convention(["nose", "A"]) == ""
-
-
-def test_gaze_is_known() -> None:
-    assert is_gaze("eyeLookUp_L")
-    assert is_gaze("Eye_L_Look_Up")
-    assert not is_gaze("eyeBlink_L")
-    assert not is_gaze("Key 1")
