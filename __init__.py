@@ -22,9 +22,11 @@ from .operators import (
     properties,
     reconstruct,
     reset_strength,
+    retarget,
 )
 from .panels import curves, event_list, preferences, sidebar, strength
 from .panels import keying as keying_panel
+from .panels import retarget as retarget_panel
 
 CLASSES = (
     *properties.CLASSES,
@@ -40,11 +42,13 @@ CLASSES = (
     *export_table.CLASSES,
     *heads.CLASSES,
     *reset_strength.CLASSES,
+    *retarget.CLASSES,
     *sidebar.CLASSES,
     *event_list.CLASSES,
     *strength.CLASSES,
     *keying_panel.CLASSES,
     *curves.CLASSES,
+    *retarget_panel.CLASSES,
     *preferences.CLASSES,
 )
 

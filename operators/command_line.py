@@ -39,7 +39,9 @@ def main(argv: list[str]) -> int:
         if animations:
             refuse_same(options.take, *animations, *_paths(options, TABLES))
         last: Message = {"type": "result", "text": "", "files": []}
-        if not animations or _paths(options, TABLES):
+        if options.verb == "retarget":
+            last = _retarget(options, report)
+        elif not animations or _paths(options, TABLES):
             last = _run_worker(_for_worker(argv), _paths(options, ("out", "mesh", "preview", *TABLES)), report)
         if last["type"] == "result" and getattr(options, "blend", None):
             last = _add_scene(options, last, report)
@@ -64,6 +66,12 @@ def _run_worker(argv: list[str], outputs: list[Path], report: Report) -> Message
                 time.sleep(0.05)
     finally:
         worker.kill()
+
+
+def _retarget(options: argparse.Namespace, report: Report) -> Message:
+    from .retarget import retarget_file  # loads Blender, before the worker and after it
+
+    return retarget_file(options, lambda argv, outputs: _run_worker(argv, outputs, report), report)
 
 
 def _refuse_offline() -> None:

@@ -139,13 +139,13 @@ def write_blend(path: Path, take: Take, head: HeadModel, clip_path: str | Path |
     open_take(take, head, clip_path, name)
     _look_through_camera()
     with whole_file(path) as part:
-        part.touch()  # fails at once, in the system's words, where nothing can be written
-        part.unlink()  # of an existing file Blender would keep a copy
-        _save(part)
+        save_whole(part)
 
 
-def _save(part: Path) -> None:
+def save_whole(part: Path) -> None:
     """Save and read back: on a full disk Blender cuts a compressed file short without a word."""
+    part.touch()  # fails at once, in the system's words, where nothing can be written
+    part.unlink()  # of an existing file Blender would keep a copy
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(part), copy=True, check_existing=False, compress=True)
     except RuntimeError as error:
