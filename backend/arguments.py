@@ -26,7 +26,7 @@ def build_parser(*, blender: bool = False) -> argparse.ArgumentParser:
     _add_retarget(verbs.add_parser("retarget", help="put a take on the rig of any character"), blender)
     _add_annotations(verbs.add_parser("annotations", help="compare a take's events with coded onset, apex and offset"))
     doctor = verbs.add_parser("doctor", help="check that everything Microface needs is here")
-    heads = _add_heads(verbs.add_parser("heads", help="list, add or remove heads of others"))
+    heads = _add_heads(verbs.add_parser("heads", help="list, add, draw or remove heads of others"))
     for verb in (*(verb for name, verb in verbs.choices.items() if name != "heads"), *heads):
         verb.add_argument("--json", action="store_true", help="print JSON lines")
         # JSON lines, and stdin is the parent's hand: a cancel line or its end stops the job
@@ -64,7 +64,8 @@ def _add_export(verb: argparse.ArgumentParser, blender: bool) -> None:
         for name, what in (("glb", "glTF"), ("fbx", "FBX"), ("abc", "Alembic"), ("usd", "USD")):
             told = f"the animated head as {what}"
             verb.add_argument(f"--{name}", type=_file_of(name), metavar=f"F.{name}", help=told)
-    verb.add_argument("--head", default="generic", metavar="generic|NAME|FILE", help="the head of the take")
+    told = "the head of the take (default: generic, or the added head it was made with)"
+    verb.add_argument("--head", metavar="generic|NAME|FILE", help=told)
 
 
 def _add_import(verb: argparse.ArgumentParser, blender: bool) -> None:
@@ -118,13 +119,17 @@ def _add_heads(verb: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
     download.add_argument("--sha256", default="", metavar="HEX", help="refuse any other file")
     for action in (add, download):
         action.add_argument("--name", metavar="NAME", help="what to call it (default: its edition)")
+    picture = actions.add_parser("picture", help="draw its 52 named units beside the built-in head's, to be looked at")
+    picture.add_argument("head", metavar="NAME|FILE", help="an added head, or a file or folder")
+    picture.add_argument("--out", type=_file_of("picture"), metavar="F.png|F.jpg", required=True, help="the picture")
     actions.add_parser("remove", help="forget an added head").add_argument("name", metavar="NAME")
     return [*actions.choices.values()]
 
 
 def _file_of(*formats: str) -> Callable[[str], Path]:
-    """A path whose ending is that of a format: readers and Blender's exporters go by it. USD has three."""
-    endings = (".usd", ".usda", ".usdc") if formats == ("usd",) else tuple(f".{name}" for name in formats)
+    """A path whose ending is that of a format: readers and Blender's exporters go by it. Some formats have several."""
+    several = {"usd": (".usd", ".usda", ".usdc"), "picture": (".png", ".jpg")}
+    endings = tuple(ending for name in formats for ending in several.get(name, (f".{name}",)))
 
     def path(text: str) -> Path:
         if Path(text).suffix.lower() not in endings:

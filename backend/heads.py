@@ -25,10 +25,10 @@ from ..models.head.units import CARRIED
 from .atomic import whole_file
 from .errors import MicrofaceError
 from .folders import cache_folder
-from .shelf import BUILT_IN, head_file, is_kept
-from .types import Progress
+from .shelf import BUILT_IN, head_file, is_kept, kept
+from .types import Progress, Take
 
-PREPARATION = 2  #: raised, like `CARRIED`, when a cached head would be prepared differently today
+PREPARATION = 3  #: raised, like `CARRIED`, when a cached head would be prepared differently today
 JITTERED = 8  #: crops averaged per picture: the landmarks' own noise would become the head's
 LEAST_LANDMARKS = 200  #: of 478; a head has about 450
 
@@ -41,7 +41,7 @@ def load_head(name: str, progress: Progress | None = None) -> HeadModel:
         progress: called with "head" and a share while the landmarks of a new head are found.
 
     Raises:
-        MicrofaceError: as `read_any_head`, or ``no_landmarks``.
+        MicrofaceError: as `read_any_head`, ``no_landmarks`` or ``old_head``.
     """
     if name == BUILT_IN:
         return read_head(asset_path("generic_head.npz"))
@@ -52,10 +52,21 @@ def load_head(name: str, progress: Progress | None = None) -> HeadModel:
 
 
 def _read_kept(name: str) -> HeadModel:
+    remedy = f"Remove it, and add it again: heads remove {name}."
     try:
-        return read_head(head_file(name))
+        head = read_head(head_file(name))
     except MicrofaceError as error:
-        raise MicrofaceError(error.code, error.text, f"Remove it, and add it again: heads remove {name}.") from error
+        raise MicrofaceError(error.code, error.text, remedy) from error
+    if any(one.name == name and one.sha256 != head.sha256 for one in kept()):
+        text = f"The head '{name}' was added by another version of Microface, which carried named units over otherwise."
+        raise MicrofaceError("old_head", text, remedy)
+    return head
+
+
+def head_name(take: Take, chosen: str | None) -> str:
+    """What `load_head` calls the head of a take: as chosen, else the added head of its space, else the built-in one."""
+    added = (one.name for one in kept() if one.sha256 == take.head.get("sha256"))
+    return chosen or next(added, BUILT_IN)
 
 
 def record(head: HeadModel) -> dict[str, str]:

@@ -53,7 +53,9 @@ def refuse_other_head(take: Take, head: HeadModel) -> None:
         name = str(take.head.get("name", "?"))
         other = "this one" if name == head.name else f"'{head.name}'"
         text = f"The take was made with another head ('{name}', not {other}): its numbers mean another face there."
-        raise MicrofaceError("other_head", text, "Choose the head of the take, or reconstruct the video again.")
+        raise MicrofaceError(
+            "other_head", text, "Choose the head of the take (--head), or reconstruct the video again."
+        )
 
 
 def write_mesh(path: str | Path, take: Take, head: HeadModel, progress: Progress) -> None:

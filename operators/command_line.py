@@ -106,31 +106,34 @@ def _add_scene(options: argparse.Namespace, result: Message, report: Report) -> 
     from ..backend.heads import load_head
     from ..backend.take import read_take
     from .micro_expressions import lent
-    from .scene.build import write_blend
+    from .scene.build import corrective_note, write_blend
 
     report({"type": "progress", "stage": "Building the scene", "value": 1.0, "seconds_left": None})
     footage = options.source if options.verb == "reconstruct" else None
     name = None if footage else options.source.stem
     with lent():
-        write_blend(options.blend, read_take(options.out), load_head(options.head), clip_path=footage, name=name)
-    return {**result, "blend": str(options.blend), "text": f"{result['text']}\nwrote {options.blend}"}
+        built = write_blend(options.blend, read_take(options.out), load_head(options.head), clip_path=footage, name=name)
+    said = (result["text"], f"wrote {options.blend}", corrective_note(built).strip())
+    return {**result, "blend": str(options.blend), "text": "\n".join(filter(None, said))}
 
 
 def _add_animations(options: argparse.Namespace, paths: list[Path], result: Message, report: Report) -> Message:
     """Build the take in an empty file and write the head of it in every format asked for."""
     import bpy
 
-    from ..backend.heads import load_head
+    from ..backend.heads import head_name, load_head
     from ..backend.take import read_take
-    from .scene.build import open_take
+    from .scene.build import corrective_note, open_take
     from .scene.interchange import head_of, write_animation
 
     report({"type": "progress", "stage": "Building the scene", "value": 0.5, "seconds_left": None})
     take = read_take(options.take)
-    collection = open_take(take, load_head(options.head), name=options.take.name.partition(".")[0])
-    said = [result["text"]] if result["text"] else []
+    head = load_head(head_name(take, options.head))
+    collection = open_take(take, head, name=options.take.name.partition(".")[0])
+    said = [result["text"]]
     for path in paths:
         report({"type": "progress", "stage": f"Writing {path.name}", "value": 0.9, "seconds_left": None})
         clock = write_animation(bpy.context, head_of(collection), path)
         said.append(f"wrote {path}: {clock.rate:.6g} frames a second")
-    return {**result, "text": "\n".join(said), "files": [*result["files"], *map(str, paths)]}
+    said.append(corrective_note(collection).strip())
+    return {**result, "text": "\n".join(filter(None, said)), "files": [*result["files"], *map(str, paths)]}

@@ -55,8 +55,8 @@ class MICROFACE_OT_export_table(job.Job, bpy.types.Operator):
     def prepare(self, context: bpy.types.Context) -> tuple[list[str], Sequence[Path]]:
         """Write the choice as a command line."""
         path = Path(bpy.path.abspath(self.filepath))
-        argv = ["export", properties.job(context).take, f"--{self.kind}", str(path)]
-        return [*argv, "--head", properties.head(context)], [path]
+        last = properties.job(context)  # the head's field may have changed since
+        return ["export", last.take, f"--{self.kind}", str(path), "--head", last.head], [path]
 
     def finish(self, _context: bpy.types.Context, result: Message) -> None:
         """Say where it is."""

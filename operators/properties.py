@@ -100,6 +100,7 @@ class MICROFACE_PG_job(bpy.types.PropertyGroup):
     error: StringProperty()
     remedy: StringProperty()
     take: StringProperty()
+    head: StringProperty()
     events: CollectionProperty(type=MICROFACE_PG_event)
 
 

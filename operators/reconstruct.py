@@ -129,7 +129,7 @@ def look_through_camera(context: bpy.types.Context) -> None:
 def show_result(context: bpy.types.Context, result: Message) -> None:
     """Put the result into the panel's state."""
     state = properties.job(context)
-    state.take = result["take"]
+    state.take, state.head = result["take"], result["head"]
     state.events.clear()
     for row in result["events"]:
         item = state.events.add()

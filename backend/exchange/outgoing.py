@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ...models.head.model import HeadModel
 from ..errors import MicrofaceError
-from ..heads import load_head
+from ..heads import head_name, load_head
 from ..mesh import refuse_other_head
 from ..outputs import refuse_same
 from ..take import read_take
@@ -34,10 +35,14 @@ def export_take(options: argparse.Namespace) -> dict[str, Any]:
     Raises:
         MicrofaceError: ``nothing_to_export``, ``same_file``, or as the writers.
     """
+
+    def head(take: Take) -> HeadModel:
+        return load_head(head_name(take, options.head))
+
     writers: dict[str, Callable[[Path, Take], str | None]] = {
-        "csv": lambda path, take: write_curves(path, take, load_head(options.head)),
-        "arkit": lambda path, take: _write_weights(path, take, options.head),
-        "flame": lambda path, take: write_flame_sequence(path, take, load_head(options.head)),
+        "csv": lambda path, take: write_curves(path, take, head(take)),
+        "arkit": lambda path, take: _write_weights(path, take, head),
+        "flame": lambda path, take: write_flame_sequence(path, take, head(take)),
         "elan": lambda path, take: write_elan(path, [from_event(event) for event in take.events]),
         "casme2": lambda path, take: _write_sheet(path, take, samm=False),
         "samm": lambda path, take: _write_sheet(path, take, samm=True),
@@ -54,11 +59,11 @@ def export_take(options: argparse.Namespace) -> dict[str, Any]:
     return {"text": "\n".join(lines), "files": [str(path) for path in wanted.values()]}
 
 
-def _write_weights(path: Path, take: Take, head_name: str) -> str:
+def _write_weights(path: Path, take: Take, head_of_take: Callable[[Take], HeadModel]) -> str:
     """ARKit has named units only: what a head's own coefficients move is said in these."""
     remark = ""
     if speaks_own(take):
-        head = load_head(head_name)
+        head = head_of_take(take)
         refuse_other_head(take, head)
         found = in_units(take.expression, head)
         take, remark = replace(take, expression=found.expression.astype(np.float32)), found.text

@@ -130,16 +130,19 @@ def open_take(
     return build_scene(bpy.context, take, head, clip_path=clip_path and Path(clip_path).resolve(), name=name)
 
 
-def write_blend(path: Path, take: Take, head: HeadModel, clip_path: str | Path | None, name: str | None = None) -> None:
+def write_blend(
+    path: Path, take: Take, head: HeadModel, clip_path: str | Path | None, name: str | None = None
+) -> bpy.types.Collection:
     """Build the take as `open_take` does and save it.
 
     Raises:
         MicrofaceError: ``disk_full``, ``read_only``, ``not_written``, or as `build_scene`; `path` is then as before.
     """
-    open_take(take, head, clip_path, name)
+    collection = open_take(take, head, clip_path, name)
     _look_through_camera()
     with whole_file(path) as part:
         save_whole(part)
+    return collection
 
 
 def save_whole(part: Path) -> None:

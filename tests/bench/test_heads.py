@@ -61,7 +61,9 @@ def _covered_beside_the_mouth(clip: Path, head: str, out: Path) -> float:
 def test_flames_topology_scores_like_the_generic_head(name: str, shared: Path, flame: Path, tmp_path: Path) -> None:
     clip = shared / "bench" / "dev" / name
     own, theirs = (_figures(clip, head, tmp_path / "mesh.npz") for head in ("generic", str(flame)))
-    assert _covered_beside_the_mouth(clip, str(flame), tmp_path / "mesh.npz") >= COVERED
+    covered = _covered_beside_the_mouth(clip, str(flame), tmp_path / "mesh.npz")
+    print(f"{clip.name} covered beside the mouth {covered:.3f}")
+    assert covered >= COVERED
     assert theirs["err3d"] <= MARGIN * own["err3d"]
     assert theirs["err2d"] <= MARGIN * own["err2d"]
     assert theirs["floor_px"] <= FALSE_PX
@@ -69,6 +71,7 @@ def test_flames_topology_scores_like_the_generic_head(name: str, shared: Path, f
 
 @pytest.mark.long
 def test_a_still_face_stays_still_on_flame(shared: Path, flame: Path, tmp_path: Path) -> None:
-    figures = _figures(shared / "bench" / "dev" / "d5_still", str(flame), tmp_path / "mesh.npz")
-    assert figures["floor_px"] <= FALSE_PX
-    assert figures["events"] == 0
+    clip = shared / "bench" / "dev" / "d5_still"
+    own, theirs = (_figures(clip, head, tmp_path / "mesh.npz") for head in ("generic", str(flame)))
+    assert max(own["floor_px"], theirs["floor_px"]) <= FALSE_PX
+    assert own["events"] == theirs["events"] == 0

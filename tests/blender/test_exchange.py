@@ -7,15 +7,21 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
 
 from microface.backend.exchange.live_link import ANGLES, ORDER  # noqa: E402
 from microface.backend.take import read_take  # noqa: E402
+from microface.models.head.model import write_head  # noqa: E402
+from microface.models.head.read.recognise import read_any_head  # noqa: E402
+from microface.operators import properties  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 START = (
@@ -65,6 +71,24 @@ def test_a_recording_becomes_take_scene_and_files(recording: Path, tmp_path: Pat
     assert keys.key_blocks["mouthSmileLeft"].value == pytest.approx(1.0)
 
 
+def test_how_well_pose_correctives_are_baked_is_told(flame_arrays: Any, published: Any, tmp_path: Path) -> None:
+    """With landmarks, so that nothing is tracked. A jaw that only opens needs sine and cosine: two keys, and nothing is lost."""
+    few = flame_arrays | {"shapedirs": flame_arrays["shapedirs"][..., 288:312]}
+    (tmp_path / "flame2023_Open.pkl").write_bytes(published.python2_pickle(published.flame_open(few)))
+    mark = {"landmark_index": np.array([1], np.int32), "landmark_triangle": np.array([0], np.int32)}
+    flame = replace(read_any_head(tmp_path / "flame2023_Open.pkl"), landmark_weight=np.full((1, 3), 1 / 3), **mark)
+    write_head(tmp_path / "flame.npz", flame)
+    np.savez(tmp_path / "s.npz", expr=np.zeros((9, 6)), jaw_pose=np.linspace(0, 0.4, 9)[:, None] * [1, 0, 0])
+    head = ("--head", tmp_path / "flame.npz")
+    done = run(
+        "import", tmp_path / "s.npz", "--fps", "25", *head, "--out", tmp_path / "a.npz", "--blend", tmp_path / "a.blend"
+    )
+    told = "\nPose correctives in 2 keys, within 0.0000 mm.\n"
+    assert done.stdout.endswith(f"wrote {tmp_path / 'a.blend'}{told}"), done.stderr
+    done = run("export", tmp_path / "a.npz", "--abc", tmp_path / "a.abc", *head)
+    assert done.stdout == f"wrote {tmp_path / 'a.abc'}: 25 frames a second{told}", done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
@@ -106,6 +130,9 @@ def test_buttons(addon: ModuleType, recording: Path, tmp_path: Path) -> None:
     take = read_take(tmp_path / "smile.take.npz")
     assert len(take.time_s) == 60
     assert bpy.data.collections["smile"].objects
+    properties.settings(bpy.context).head = str(tmp_path / "other.pkl")  # for the next job: the result keeps its own
+    assert bpy.ops.microface.export_table(filepath=str(tmp_path / "a.csv"), kind="csv") == {"FINISHED"}
+    properties.settings(bpy.context).head = ""
     assert bpy.ops.microface.export_animation(filepath=str(tmp_path / "a.abc")) == {"FINISHED"}
     assert bpy.ops.microface.export_table(filepath=str(tmp_path / "a.txt"), kind="elan") == {"FINISHED"}
     assert (tmp_path / "a.abc").stat().st_size > 1000

@@ -18,7 +18,8 @@ Ints = NDArray[np.int64]
 
 EYES = tuple(JOINT_NAMES.index(name) for name in ("eye_left", "eye_right"))
 EYE_DISTANCE = (0.045, 0.085)  # m, of grown and nearly grown heads
-IRIS, PUPIL = 0.47, 0.17  # radii in units of the eyeball's: 11.7 mm and 4 mm of 25 mm
+#: Radii in units of the eyeball's, just outside rings of FLAME's eye: 12 mm and 6.6 mm across there.
+IRIS, PUPIL = 0.47, 0.22
 THIN = ("cornea", "lashes")
 
 

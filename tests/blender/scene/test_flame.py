@@ -7,6 +7,7 @@ import bpy
 import numpy as np
 import pytest
 from microface.models.head.read.recognise import read_any_head
+from microface.models.head.units import UNIT_NAMES
 from microface.operators.scene.build import CORRECTIVE_ERROR, build_scene, corrective_note
 from microface.operators.scene.space import world_to_camera
 
@@ -63,6 +64,19 @@ def test_blenders_mesh_is_flames(live, flame, make_take):
     assert np.abs(flame.joint_shift(take.expression)).max() > 1e-3
     collection = build_scene(bpy.context, take, flame, clip_path="clip.mp4", live=live)
     compare(collection, take, flame, METRES)
+
+
+def test_named_units_are_keys_beside_flames_own(flame, make_take):
+    units = 1e-3 * np.random.default_rng(2).normal(size=(52, len(flame.template), 3))
+    whole = replace(
+        flame, expression=np.concatenate([flame.expression, units]), expression_names=flame.expression_names + UNIT_NAMES,
+        joint_expression=np.concatenate([flame.joint_expression, np.zeros((52, 5, 3))]),
+    )  # fmt: skip
+    take = lively(make_take, whole)
+    collection = build_scene(bpy.context, take, whole, clip_path="clip.mp4")
+    keys = [key.name for key in mesh_of(collection).data.shape_keys.key_blocks]
+    assert keys[:59] == ["Basis", *flame.expression_names, *UNIT_NAMES]
+    compare(collection, take, whole, METRES)
 
 
 def test_few_keys_carry_the_correctives_and_say_how_well(flame, make_take):

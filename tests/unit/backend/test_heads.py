@@ -17,6 +17,7 @@ from microface.models.head.model import FLIP, HeadModel, fingerprint
 from microface.models.head.raster import project, rasterise
 from microface.models.head.read.recognise import read_any_head
 from microface.models.head.units import UNIT_NAMES
+from scipy.spatial.transform import Rotation
 
 #: Multi-PIE's 68 points, and the tracker's points at the same place along jaw, brow, nose, lid and lip.
 PLACES = (
@@ -108,34 +109,61 @@ def test_shut_lids_meet_and_hide_the_eye(whole: HeadModel, shared: Path) -> None
         gap = (place[picked[upper]] - place[picked[lower]])[:, 1]
         assert np.abs(gap).max() < 2e-3  # 9 mm at rest
         seen = []
-        for strength in (0, 0.5, 1):
-            moved = (whole.template + strength * shut - whole.joint_template[joint]) @ FLIP + [0, 0, 1]
+        for strength, turn in ((0, 0), (0.5, 0), (1, 0), (1, 25), (1, -25)):
+            turned = Rotation.from_euler("y", turn, degrees=True).as_matrix().T @ FLIP
+            moved = (whole.template + strength * shut - whole.joint_template[joint]) @ turned + [0, 0, 1]
             triangle, _ = rasterise(project(moved, camera), whole.faces, 400, 400)
             seen.append(int(eye[triangle[triangle >= 0]].sum()))
-        assert seen[1] > 0.2 * seen[0] > 200 and seen[2] == 0
+        assert seen[1] > 0.2 * seen[0] > 200 and seen[2:] == [0, 0, 0]
+
+
+def _motions(head: HeadModel) -> dict[str, np.ndarray]:
+    """(V, 3) m: the motions whose crossings count. mouthClose is used on an open jaw, so it counts there as well."""
+    units = {name: _unit(head, name) for name in UNIT_NAMES}
+    return units | {"closed on an open jaw": units["mouthClose"] + units["jawOpen"]}
+
+
+def _fresh(head: HeadModel, motion: np.ndarray, strengths: np.ndarray, still: float = 0) -> np.ndarray:
+    """Pairs more than at rest at each strength; without pairs of which a triangle moves less than `still` at full."""
+    skin = head.faces[np.array(head.part_names)[head.face_part] == "skin"]
+    size = np.linalg.norm(motion, axis=1)
+    if size.max() < 1e-5:  # FLAME's tongue
+        return np.zeros(len(strengths), int)
+    ends = np.concatenate([head.template[size > 1e-5], (head.template + motion)[size > 1e-5]])
+    middle = head.template[skin].mean(1)
+    skin = skin[((middle > ends.min(0) - 0.015) & (middle < ends.max(0) + 0.015)).all(1)]  # no triangle is as large
+    moves = size[skin].mean(1) >= still
+    counts = [moves[crossing_pairs(head.template + w * motion, skin)].all(1).sum() for w in (0, *strengths)]
+    return np.array(counts[1:]) - counts[0]
 
 
 @pytest.mark.long
 def test_no_more_triangles_cross_than_on_the_generic_head(whole: HeadModel) -> None:
     """Beyond those that cross at rest: FLAME's lips overlap in 145 places, the generic head's in 44."""
-
-    def increase(head: HeadModel) -> dict[str, np.ndarray]:
-        skin = head.faces[np.array(head.part_names)[head.face_part] == "skin"]
-        units = {name: _unit(head, name) for name in UNIT_NAMES}
-        units["closed on an open jaw"] = units["mouthClose"] + units["jawOpen"]
-        rest = len(crossing_pairs(head.template, skin))
-        return {
-            name: np.array([len(crossing_pairs(head.template + w * unit, skin)) for w in (0.25, 0.5, 0.75, 1)]) - rest
-            for name, unit in units.items()
-        }
-
-    mine, generic = increase(whole), increase(load_head("generic"))
-    more = {name: (mine[name] - generic[name]).max() for name in mine}
-    # Alone, mouthClose drives the lower lip through the upper one, on either head; no mouth does that
-    assert more.pop("mouthClose") <= 25
+    quarters = np.array([0.25, 0.5, 0.75, 1])
+    mine, generic = (
+        {name: _fresh(head, motion, quarters) for name, motion in _motions(head).items()}
+        for head in (whole, load_head("generic"))
+    )
+    alone = mine["mouthClose"] - generic["mouthClose"]
+    assert (alone[:3] <= 0).all() and alone[3] <= 25  # at full strength it meets the nose: next test
+    more = {name: (mine[name] - generic[name]).max() for name in mine if name != "mouthClose"}
     assert max(more.values()) <= 0, {name: count for name, count in more.items() if count > 0}
     totals = [sum(np.maximum(each, 0) for each in counts.values()) for counts in (mine, generic)]
-    assert (totals[0] < 0.2 * totals[1]).all()
+    assert (totals[0] < 0.25 * totals[1]).all()
+
+
+@pytest.mark.long
+def test_a_mouth_that_closes_on_a_shut_jaw_crosses_only_the_nose_more(whole: HeadModel) -> None:
+    """It lifts the lower lip as far as the jaw has lowered it: on a shut jaw beyond the nose's base, on either head. There
+    FLAME's nose, which does not move, is in its way; no other place of the skin crosses more than on the generic head."""
+    generic, strengths = load_head("generic"), np.arange(1, 21) / 20
+    for head in (whole, generic):
+        rest, lifted = (head.landmark_points(head.template + w * _unit(head, "mouthClose"))[:, 1] for w in (0, 1))
+        lip, nose = (head.landmark_index.tolist().index(number) for number in (14, 2))
+        assert lifted[lip] > rest[nose] + 3e-3
+    mine, theirs = (_fresh(head, _unit(head, "mouthClose"), strengths, still=1e-3) for head in (whole, generic))
+    assert (mine <= theirs).all()
 
 
 def test_a_take_carries_the_terms_of_its_head(flame: HeadModel) -> None:

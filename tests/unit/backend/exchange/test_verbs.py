@@ -55,8 +55,11 @@ def test_one_take_to_every_table_and_back(take: Path, tmp_path: Path) -> None:
     assert "found 1, missed 0, false 0: precision 1.00" in told.stdout
 
 
-def test_a_flame_sequence_in_units_and_back(flame_head: HeadModel, tmp_path: Path) -> None:
+def test_a_flame_sequence_in_units_and_back(
+    flame_head: HeadModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What could not be said is told wherever one is said in the other."""
+    monkeypatch.setenv("MICROFACE_DATA", str(tmp_path / "data"))
     head, sequence = tmp_path / "head.npz", tmp_path / "smirk.npz"
     write_head(head, flame_head)
     np.savez(sequence, expr=np.random.default_rng(4).normal(size=(5, 6)))
@@ -76,6 +79,9 @@ def test_a_flame_sequence_in_units_and_back(flame_head: HeadModel, tmp_path: Pat
     assert done.returncode == 1 and "another head" in done.stderr
     done = run("export", tmp_path / "units.npz", "--flame", tmp_path / "f.npz", "--head", head)
     assert f"{tmp_path / 'f.npz'}: named units in coefficients: " in done.stdout
+    assert run("heads", "add", head, "--name", "mine").returncode == 0
+    done = run("export", tmp_path / "units.npz", "--flame", tmp_path / "g.npz")  # an added head is known by its hash
+    assert (tmp_path / "g.npz").read_bytes() == (tmp_path / "f.npz").read_bytes(), done.stderr
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,22 @@ def test_eyes_have_irises_and_pupils_in_front(head):
             assert (place[:, 2] > 9e-3).all()
 
 
+def test_pupils_and_irises_of_the_real_eyes_are_round(head, shared):
+    """Their outlines are rings of vertices; cut through triangles they would be stars."""
+    if not (shared / "data" / "flame" / "flame2023_open_partial.npz").is_file():
+        pytest.skip("no real FLAME template")
+    names = np.array(head.part_names)[head.face_part]
+    for side, joint in ((1, 3), (-1, 4)):
+        own = side * head.template[head.faces].mean(1)[:, 0] > 0
+        for inner, radius in ((("pupil",), 3.3e-3), (("pupil", "iris"), 6.0e-3)):
+            faces = head.faces[np.isin(names, inner) & own]
+            edges, count = np.unique(
+                np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), 1), axis=0, return_counts=True
+            )
+            outline = head.template[np.unique(edges[count == 1])] - head.joint_template[joint]
+            np.testing.assert_allclose(np.hypot(outline[:, 0], outline[:, 1]), radius, atol=0.1e-3)
+
+
 def test_the_face_is_skin_in_front(head):
     face = head.template[head.face_mask]
     eyes = head.joint_template[3:].mean(0)
