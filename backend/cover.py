@@ -106,9 +106,7 @@ def _blur_window(at: Array, blur: float, picture: Pictures) -> Window:
 
 def torn_open(landmarks: Floats) -> NDArray[np.bool_]:
     """(n,) in which of n frames the mouth stands wide open, by landmarks (n, 478, >= 2) px."""
-    apart, height = (
-        np.linalg.norm(landmarks[:, a, :2] - landmarks[:, b, :2], axis=1) for a, b in (LIPS, HEIGHT)
-    )
+    apart, height = (np.linalg.norm(landmarks[:, a, :2] - landmarks[:, b, :2], axis=1) for a, b in (LIPS, HEIGHT))
     open_by = apart / np.maximum(height, 1e-9)
     return np.asarray(open_by > np.median(open_by) + TORN)
 
