@@ -2,7 +2,8 @@
 """Tracked frames in which something hides a part of the face: a hand that stays is as calm as a face at rest.
 
 Every frame's face is laid flat by its landmarks. Skin that looks alike in most of the clip and in one frame does not is hidden
-there. Expressions come out of it: the landmarks take their motion along, and folds and teeth are small beside a hand.
+there. Expressions come out of it: the landmarks take their motion along, and folds and teeth are small beside a hand. But for one:
+a mouth that is torn open is as large as a hand. There the face above it decides.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ HIDDEN = 0.1  #: share of the parts that look alike; a hand over half the mouth 
 BESIDE = 3  #: tracked frames before and after: the hand is on its way
 EDGE_ON = 0.4  #: of the usual area in the picture: what a turn shows edge-on is not judged
 FAINT = 1e-3  #: of the usual contrast, squared: noise
+TORN = 0.08  #: of the face's height: lips as far apart, beyond the usual, change all that is below the nose; a hand shuts them
+LIPS, HEIGHT, NOSE_BASE = (13, 14), (10, 152), (2, 97, 98, 326, 327)  #: landmarks
 
 
 class Cover:
@@ -54,6 +57,7 @@ class Cover:
         pictures, seen = (
             np.stack(each) for each in zip(*(self._seen[int(tracks.frame[n])] for n in found), strict=True)
         )
+        seen[torn_open(tracks.landmarks[found])] &= ~self._face.below_nose
         out = np.zeros(len(tracks.frame), bool)
         out[found] = hidden_share(pictures, seen, self._face.inside) > HIDDEN
         return np.asarray(binary_dilation(out, iterations=BESIDE))
@@ -74,6 +78,7 @@ class FlatFace:
         weight = np.c_[weight, 1 - weight.sum(1)]
         row = np.repeat(np.arange(SIDE**2), 3)
         self._carry = csr_matrix((weight.ravel(), (row, mesh.simplices[triangle].ravel())), (SIDE**2, len(corner)))
+        self.below_nose = np.indices((SIDE, SIDE))[0] > corner[np.isin(self.index, NOSE_BASE), 1].mean()
         self.inside = np.asarray(cv2.erode((triangle >= 0).reshape(SIDE, SIDE).astype(np.uint8), np.ones((3, 3))) > 0)
 
     def of(self, picture: Pictures, landmarks: Floats) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -97,6 +102,13 @@ def _blur_window(at: Array, blur: float, picture: Pictures) -> Window:
     size = np.ceil(at.max(0) + 2 * blur).astype(int) - low
     width, height = np.clip(size, factor, np.maximum(picture.shape[::-1] - low, factor)) // factor * factor
     return Window(int(low[0]), int(low[1]), int(width), int(height), factor, 1.0)
+
+
+def torn_open(landmarks: Floats) -> NDArray[np.bool_]:
+    """(n,) in which of n frames the mouth stands wide open, by landmarks (n, 478, >= 2) px."""
+    apart, height = (np.linalg.norm(landmarks[:, a, :2] - landmarks[:, b, :2], axis=1) for a, b in (LIPS, HEIGHT))
+    open_by = apart / np.maximum(height, 1e-9)
+    return np.asarray(open_by > np.median(open_by) + TORN)
 
 
 def hidden_share(pictures: NDArray[np.uint8], seen: NDArray[np.bool_], inside: NDArray[np.bool_]) -> Array:

@@ -25,9 +25,10 @@ from .result import assemble
 from .solve.clip import solve_clip
 from .solve.surface import Reference
 from .spans import Span, spans_of
-from .template import Neutral, build_neutral, most_usual_frame
+from .template import Neutral, build_neutral
 from .tracking import track
 from .types import Clip, Event, Floats, HeadFit, Progress, Settings, Take, Tracks
+from .usual import usual_frames
 from .video import frames, open_clip
 from .views import serving
 
@@ -136,8 +137,10 @@ def find_neutral(
     landmarks = window.to_work(landmarks_between(tracks, candidates))
     poses = at_frames(fit, tracks.frame, candidates)
     reference = _reference(head, poses, offset, window, 0)
-    usual = most_usual_frame(reference, pictures, landmarks, _motion(poses, reference))
+    clear, usual = usual_frames(reference, pictures, landmarks, _motion(poses, reference))
     progress("neutral", 0.7)
+    candidates, pictures, landmarks = candidates[clear], [pictures[k] for k in clear], landmarks[clear]
+    poses = at_frames(fit, tracks.frame, candidates)
     reference = _reference(head, poses, offset, window, usual)
     return build_neutral(reference, window, candidates, pictures, landmarks, _motion(poses, reference), usual), rest
 

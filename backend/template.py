@@ -21,6 +21,7 @@ from .motion.uncover import uncovered
 from .motion.window import Window, highpass, highpass_spline
 from .sight import Sight
 from .solve.surface import Reference, Surface
+from .usual import COARSE_PIXELS, distances
 
 Array = NDArray[np.float64]
 Picture = NDArray[np.float32]
@@ -28,7 +29,6 @@ Mask = NDArray[np.bool_]
 
 AVERAGED = 24  #: of these, frames that make the template
 PIXELS = 14000  #: used for the fine fit, of some 50000 of a 240 px face
-COARSE_PIXELS = 5000
 COARSE_BLUR = 2.5  #: px at 240: brings a start that is a few pixels off into reach
 LEAST_NOISE = 0.3  #: luma: 8 bit rounding alone
 REVISIONS = 3  #: of what is taken for hidden
@@ -38,7 +38,6 @@ REFITS = 3  #: steps of a fit without what is hidden
 MOSTLY = 0.5  #: of what a node is seen by: more hidden than this, it starts from its neighbours
 TOUCHED = 0.05  #: the same, of landmarks' motion beside a lid that moves
 AS_NEAR = 1.2
-COMPANY = 0.3  #: share of the candidates that must be near
 ALIKE = 0.6  #: share of the candidates that are taken to be at rest
 LEAST_SHOWN = 1e-3  #: of the template's contrast
 
@@ -222,7 +221,7 @@ def build_neutral(
     start = coarse.fit(rough, motion.views(at, reference.camera), start, steps=2)
     field, at = sight.field(work[first], PIXELS)
     sheet_motion = field.fit(fine, motion.views(at, reference.camera), start, steps=4)
-    like = _alike(_distances(field, sheet_motion)[first])
+    like = _alike(distances(field, sheet_motion)[first])
     picture = sight.average(work[first], [fine[k] for k in like], motion[like], sheet_motion[like])
     field, at = sight.field(picture, PIXELS)
     views = motion.views(at, reference.camera)
@@ -236,44 +235,11 @@ def build_neutral(
     return Neutral(window, picture, surface, field, coarse, coarse_points, landmarks[first], averaged, variance)
 
 
-def most_usual_frame(reference: Reference, pictures: list[Picture], landmarks: Array, motion: RigidMotion) -> int:
-    """The candidate in the densest company of others of its form, head motion taken out.
-
-    A face at rest comes back to one form; an expression passes through many. So rest wins even where it is the rarer.
-
-    Args:
-        reference: the head in the first candidate.
-        pictures: K work pictures; landmarks (K, 478, 2) work px; motion of the K against the reference.
-    """
-    sight = Sight(reference, landmarks[0], pictures[0])
-    field, at = sight.field(highpass(pictures[0], reference.scale), COARSE_PIXELS)
-    fine = [highpass_spline(p, reference.scale) for p in pictures]
-    start = LandmarkSheet(sight.sheet, reference, landmarks[0]).motion(landmarks, motion)
-    found = field.fit(fine, motion.views(at, reference.camera), start, steps=5)
-    return int(np.argmin(np.quantile(_distances(field, found), COMPANY, axis=1)))
-
-
 def _alike(distance: Array) -> NDArray[np.int64]:
     """Up to AVERAGED frames, spread in time, among those about as near to the reference in form as most (ALIKE) of them are."""
     reach = AS_NEAR * np.sort(distance)[min(AVERAGED, int(ALIKE * len(distance)))]
     near = np.flatnonzero(distance <= reach)
     return near[np.unique(np.linspace(0, len(near) - 1, min(AVERAGED, len(near))).round().astype(int))]
-
-
-def _distances(field: MotionField, motion: Array) -> Array:
-    """Distances (K, K) in form: what is left of the difference of two fields after the best plane field."""
-    n, nodes = field.sheet.size, np.zeros((field.sheet.size, 3))
-    base = np.c_[np.ones(len(field.sheet.nodes)), field.sheet.nodes / field.sheet.spacing]
-    nodes[: len(base)] = base
-    nodes[field.sheet.second] = base
-    plane = np.zeros((2 * n, 6))
-    plane[:n, :3] = plane[n:, 3:] = nodes
-    informed = field.information @ plane
-    project = np.linalg.solve(plane.T @ informed, informed.T)
-    free = motion - motion @ project.T @ plane.T
-    gram = free @ field.information @ free.T
-    square = np.diag(gram)[:, None] + np.diag(gram) - 2 * gram
-    return np.asarray(np.sqrt(np.maximum(square, 0)))
 
 
 def _reweighted(field: MotionField, residual: Array) -> MotionField:

@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from microface.backend.cover import HIDDEN, SIDE, FlatFace, hidden_share
+from microface.backend.cover import HEIGHT, HIDDEN, LIPS, SIDE, FlatFace, hidden_share, torn_open
 from microface.models.head.model import HeadModel
 from microface.models.head.raster import project
 from scipy.ndimage import gaussian_filter
@@ -68,3 +68,14 @@ def test_a_face_is_laid_flat_by_its_landmarks(generic_head: HeadModel, yaw: floa
     assert np.abs((picture - 120.0 + 1000 * y[:, None])[flat.inside]).max() < 12
     assert seen[flat.inside].mean() > (0.9 if yaw < 60 else 0.4)
     assert yaw < 60 or not seen[flat.inside].all()
+
+
+def test_only_a_mouth_opened_wide_is_torn_open(generic_head: HeadModel) -> None:
+    """A mouth that is open all the time, as while somebody sings, is the usual one; a hand shuts it."""
+    landmarks = np.zeros((20, 478, 3))
+    landmarks[:, HEIGHT[1], 1] = 250
+    landmarks[:, LIPS[1], 1] = 25
+    landmarks[5:8, LIPS[1], 1], landmarks[12, LIPS[1], 1] = 60, 2
+    assert np.flatnonzero(torn_open(landmarks)).tolist() == [5, 6, 7]
+    below = FlatFace(generic_head).below_nose
+    assert below[SIDE // 4 * 3].all() and not below[SIDE // 2].any()

@@ -11,8 +11,9 @@ from microface.backend.motion.rigid import RigidMotion
 from microface.backend.motion.sweep import beyond_lids
 from microface.backend.motion.window import BLUR, Window, highpass
 from microface.backend.noise import REGIONS, leftover, outside, reason_of, smallest_visible, white_deviation
-from microface.backend.template import Neutral, build_neutral, most_usual_frame
+from microface.backend.template import Neutral, build_neutral
 from microface.backend.types import Event
+from microface.backend.usual import usual_frames
 from microface.models.head.raster import project
 
 WIDTH, HEIGHT, NOISE = 200, 240, 1.5
@@ -83,7 +84,18 @@ def test_frames_with_an_expression_are_not_averaged(neutral: Neutral) -> None:
 
 
 def test_the_usual_form_is_rest(stage, shots: Shots) -> None:
-    assert most_usual_frame(stage.surface.reference, shots.pictures, shots.landmarks, shots.motion) < REST
+    clear, usual = usual_frames(stage.surface.reference, shots.pictures, shots.landmarks, shots.motion)
+    assert len(clear) == len(shots.pictures) and usual < REST
+
+
+def test_what_passes_before_the_face_makes_no_template(stage, shots: Shots) -> None:
+    """A strand of hair in the first candidate and four others, each time elsewhere."""
+    pictures, passing = [one.copy() for one in shots.pictures], [0, 3, 4, 9, 17]
+    for n, k in enumerate(passing):
+        pictures[k][:, 70 + 12 * n : 78 + 12 * n] = 30
+    clear, usual = usual_frames(stage.surface.reference, pictures, shots.landmarks, shots.motion)
+    assert sorted({*range(REST + SMILING)} - {*clear.tolist()}) == passing
+    assert clear[usual] < REST
 
 
 def test_the_average_has_less_noise_than_a_frame(neutral: Neutral) -> None:
