@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from ..models.head.model import HeadModel
 from .anchor import Anchor
 from .chain import chain_anchors
-from .cover import Cover
 from .errors import MicrofaceError
 from .heads import load_head
 from .identity import fit_head, form_offset, settled
@@ -25,8 +24,9 @@ from .result import assemble
 from .solve.clip import solve_clip
 from .solve.surface import Reference
 from .spans import Span, spans_of
+from .store import Store
 from .template import Neutral, build_neutral, most_usual_frame
-from .tracking import track
+from .tracked import tracked
 from .types import Clip, Event, Floats, HeadFit, Progress, Settings, Take, Tracks
 from .video import frames, open_clip
 from .views import serving
@@ -43,13 +43,14 @@ STAGES = {
 }
 
 
-def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
+def reconstruct(source: Path, settings: Settings, progress: Progress, store: Store | None = None) -> Take:
     """Reconstruct the performance in a video.
 
     Args:
         source: a video file or a folder of pictures.
         settings: the user's choices.
         progress: called with the stage and the share of the whole job done; raises `Cancelled` to stop.
+        store: where tracks of earlier runs are found and kept; None: nowhere.
 
     Raises:
         MicrofaceError: with what to do about it.
@@ -59,11 +60,10 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     say("reading", 0)
     clip = open_clip(source)
     head = load_head(settings.head, lambda _, share: say("reading", share))
-    cover = Cover(head)
-    tracks = track(clip, settings, say, cover.look)
+    tracks, hidden = tracked(clip, settings, say, store or Store(0))
     refuse_cuts(tracks, clip)
     say("head", 0)
-    hidden = cover.hidden(tracks) & ~_within(settings.neutral, tracks.frame)
+    hidden = beyond_belief(tracks, hidden, settings)
     fit = fit_head(head, tracks, clip.width, clip.height, settings.fov_deg, settings.neutral, hidden)
     say("neutral", 0)
     fit = smoothed(settled(fit, hidden))
@@ -71,6 +71,7 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     anchors, spans = find_anchors(clip, tracks, fit, neutral, rest)
     say("motion", 0)
     footage = frames(clip, int(tracks.frame[0]), int(tracks.frame[-1]) + 1)
+    footage = (frame for frame in footage if not settings.leaves_out(frame.index))
     shut = shut_lids(tracks, tracks.frame[0] + np.arange(spans[-1].stop), rest, clip.fps)
     for share, motions in measure_footage(anchors, spans, footage, tracks, fit, shut):  # noqa: B007
         say("motion", share)
@@ -116,9 +117,19 @@ def refuse_cuts(tracks: Tracks, clip: Clip) -> None:
     )
 
 
-def _within(span: tuple[int, int] | None, frames: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(N,) which frames lie in a span [A, B)."""
-    return np.zeros(len(frames), bool) if span is None else (frames >= span[0]) & (frames < span[1])
+def beyond_belief(tracks: Tracks, hidden: NDArray[np.bool_], settings: Settings) -> NDArray[np.bool_]:
+    """(N,) tracked frames that tell nothing about who it is and what is rest: hidden ones, and those left out by the user.
+
+    Raises:
+        MicrofaceError: ``all_left_out``.
+    """
+    left_out = settings.leaves_out(tracks.frame)
+    usable = np.isfinite(tracks.landmarks[:, 0, 0]) & ~left_out
+    if not usable.any():
+        raise MicrofaceError("all_left_out", "All frames that show the face are left out.", "Leave out fewer frames.")
+    if settings.neutral is not None:
+        hidden = hidden & ((tracks.frame < settings.neutral[0]) | (tracks.frame >= settings.neutral[1]))
+    return hidden | left_out if (usable & ~hidden).any() else left_out
 
 
 def find_neutral(
@@ -127,6 +138,7 @@ def find_neutral(
     """The template, and the tracked frames (indices into `tracks`) it was looked for in."""
     rest = rest_candidates(tracks, fit, settings.neutral)
     candidates = rest_frames(tracks, rest)
+    candidates = candidates[~settings.leaves_out(candidates)]
     window = window_around(tracks.landmarks, clip.width, clip.height)
     passing = frames(clip, int(candidates.min()), int(candidates.max()) + 1)
     cut = {frame.index: window.cut(frame.luma) for frame in passing if frame.index in candidates}
