@@ -7,17 +7,25 @@ from contextlib import ExitStack
 import bpy
 
 from .operators import (
+    choose_video,
     command_line,
     export_animation,
     export_table,
+    gpu,
     heads,
+    health,
     import_motion,
     job,
+    next_step,
+    presets,
     properties,
     reconstruct,
     show_event,
+    spans,
+    takes,
 )
 from .panels import preferences, sidebar
+from .panels import reconstruct as reconstruct_panels
 
 CLASSES = (
     *properties.CLASSES,
@@ -27,6 +35,14 @@ CLASSES = (
     *export_animation.CLASSES,
     *export_table.CLASSES,
     *heads.CLASSES,
+    *health.CLASSES,
+    *gpu.CLASSES,
+    *next_step.CLASSES,
+    *presets.CLASSES,
+    *spans.CLASSES,
+    *takes.CLASSES,
+    *reconstruct_panels.CLASSES,
+    *choose_video.CLASSES,
     *sidebar.CLASSES,
     *preferences.CLASSES,
 )
@@ -48,6 +64,7 @@ def register() -> None:
         atexit.register(job.end)
         undo.callback(atexit.unregister, job.end)
         undo.callback(lambda: job.release(bpy.context))
+        undo.callback(heads.refresh)
         _registered = undo.pop_all()
 
 

@@ -79,15 +79,30 @@ def _heads(options: argparse.Namespace, report: Report) -> dict[str, Any]:
 
 
 def _doctor(options: argparse.Namespace, report: Report) -> dict[str, Any]:
-    from .doctor import examine
+    from .doctor import examine, table
 
-    checks = examine()
-    text = "\n".join(f"{'OK     ' if well else 'MISSING'}  {what:<24} {detail}" for what, well, detail in checks)
+    checks = examine(options.host)
+    text = table(checks)
     missing = [what for what, well, _ in checks if not well]
     if missing:
-        report({"type": "log", "text": text})
+        report({"type": "log", "text": text, "checks": checks})
         raise MicrofaceError("incomplete", f"Missing: {', '.join(missing)}.", "The list says what to do about each.")
     return {"text": text, "checks": checks}
+
+
+def _cache(options: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from .store import clear, folder, size
+
+    if options.clear:
+        return {"text": f"{clear() / 1e6:,.1f} MB freed in {folder()}", "bytes": 0}
+    return {"text": f"{size() / 1e6:,.1f} MB of tracks and takes in {folder()}", "bytes": size()}
+
+
+def _gpu(options: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from .gpu_install import install
+    from .messages import stoppable
+
+    return {"text": install(options.folder, stoppable(report, STOP), STOP), "folder": str(options.folder)}
 
 
 VERBS: dict[str, Callable[[argparse.Namespace, Report], dict[str, Any]]] = {
@@ -99,6 +114,8 @@ VERBS: dict[str, Callable[[argparse.Namespace, Report], dict[str, Any]]] = {
     "annotations": _annotations,
     "heads": _heads,
     "doctor": _doctor,
+    "cache": _cache,
+    "gpu": _gpu,
 }
 
 STOP = threading.Event()

@@ -27,12 +27,18 @@ def build_parser(*, blender: bool = False) -> argparse.ArgumentParser:
     _add_import(verbs.add_parser("import", help="Live Link Face CSV or FLAME sequence -> take"), blender)
     _add_annotations(verbs.add_parser("annotations", help="compare a take's events with coded onset, apex and offset"))
     doctor = verbs.add_parser("doctor", help="check that everything Microface needs is here")
+    doctor.add_argument("--host", default="", help=argparse.SUPPRESS)
+    cache = verbs.add_parser("cache", help="say how much is kept of earlier runs")
+    cache.add_argument("--clear", action="store_true", help="remove it")
+    gpu = verbs.add_parser("gpu", help="install ONNX Runtime for NVIDIA cards into a folder (1.6 GB)")
+    gpu.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="replaced when it exists; MICROFACE_GPU=FOLDER uses it"
+    )
     heads = _add_heads(verbs.add_parser("heads", help="list, add or remove heads of others"))
     for verb in (*(verb for name, verb in verbs.choices.items() if name != "heads"), *heads):
         verb.add_argument("--json", action="store_true", help="print JSON lines")
         # JSON lines, and stdin is the parent's hand: a cancel line or its end stops the job
         verb.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    doctor.set_defaults(take=None)
     return parser
 
 

@@ -52,6 +52,7 @@ def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: thre
 
         clip, head = open_clip(options.source), load_head(settings.head)
         write_preview(options.preview, clip, take, head, progress=part(progress, preview, 1))
+    found = f"{KNOWN if known else ''}{event_table(take)}\nsmallest visible motion in this footage: {visible(take)}"
     written = "\n".join(f"wrote {path}" for path in outputs.values())
     whose = f"\nhead: {terms(take.head)}" if "licence" in take.head else ""
     paths = {name: str(path) for name, path in outputs.items()}
@@ -63,7 +64,7 @@ def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: thre
         "events": event_rows(take),
         "fps": take.source["fps"],
         "known": known,
-        "text": f"{KNOWN if known else ''}{event_table(take)}\nsmallest visible motion in this footage: {visible(take)}\n{written}{whose}",
+        "text": f"{found}\n{written}{whose}",
     }
 
 

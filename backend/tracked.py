@@ -46,7 +46,9 @@ def tracked(clip: Clip, settings: Settings, progress: Progress, store: Store) ->
     chosen = {"face": settings.face, "range": settings.range, "device": settings.device}
     path = store.path("tracks", footage=clip.sha256, **chosen)
     if store.has(path):
-        with suppress(npz.Mismatch, zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError):  # damaged: track again
+        with suppress(
+            npz.Mismatch, zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError
+        ):  # damaged: track again
             return read_tracks(path)
     cover = Cover(load_head(BUILT_IN))  # the same for all heads: a change of head needs no new tracks
     tracks = track(clip, settings, progress, cover.look)

@@ -132,7 +132,9 @@ class Settings:
     range: tuple[int, int] | None = None  #: frames [A, B)
     neutral: tuple[int, int] | None = None  #: frames [A, B) known to be neutral
     fov_deg: float | None = None  #: horizontal field of view when known
-    exclude: tuple[tuple[int, int], ...] = ()  #: frames [A, B) that are not measured and say nothing about rest or identity
+    exclude: tuple[
+        tuple[int, int], ...
+    ] = ()  #: frames [A, B) that are not measured and say nothing about rest or identity
 
     def leaves_out(self, frames: Any) -> Any:
         """Whether a frame is left out, or (N,) which of frames (N,)."""

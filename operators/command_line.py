@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     stream = claim_stdout("utf-8" if options.json else sys.stdout.encoding)
     report: Report = JsonLines(stream) if options.json else Terminal(stream, sys.stderr)
     try:
-        if getattr(options, "action", None) == "download":
+        if options.verb == "gpu" or getattr(options, "action", None) == "download":
             _refuse_offline()
         if getattr(options, "blend", None):
             check_writable(options.blend)
@@ -40,7 +40,9 @@ def main(argv: list[str]) -> int:
             refuse_same(options.take, *animations, *_paths(options, TABLES))
         last: Message = {"type": "result", "text": "", "files": []}
         if not animations or _paths(options, TABLES):
-            last = _run_worker(_for_worker(argv), _paths(options, ("out", "mesh", "preview", *TABLES)), report)
+            last = _run_worker(
+                _for_worker(argv) + _host(options), _paths(options, ("out", "mesh", "preview", *TABLES)), report
+            )
         if last["type"] == "result" and getattr(options, "blend", None):
             last = _add_scene(options, last, report)
         if last["type"] == "result" and animations:
@@ -53,7 +55,7 @@ def main(argv: list[str]) -> int:
 
 def _run_worker(argv: list[str], outputs: list[Path], report: Report) -> Message:
     """Run the verb in the worker, pass on what it says, and return its last message."""
-    worker = Worker(argv, outputs)
+    worker = Worker(argv, outputs, _gpu_folder())
     try:
         with interrupt_cancels(worker):
             while True:
@@ -64,6 +66,26 @@ def _run_worker(argv: list[str], outputs: list[Path], report: Report) -> Message
                 time.sleep(0.05)
     finally:
         worker.kill()
+
+
+def _host(options: argparse.Namespace) -> list[str]:
+    """For `doctor`, which runs in the worker: the Blender that asks."""
+    if options.verb != "doctor" or "bpy" not in sys.modules:
+        return []
+    from .health import blender_in_words
+
+    return ["--host", blender_in_words()]
+
+
+def _gpu_folder() -> str:
+    """The GPU runtime of Blender's preferences; outside Blender the environment speaks for itself."""
+    if "bpy" not in sys.modules:
+        return ""
+    import bpy
+
+    from .properties import gpu_folder
+
+    return gpu_folder(bpy.context)
 
 
 def _refuse_offline() -> None:
@@ -99,7 +121,7 @@ def _add_scene(options: argparse.Namespace, result: Message, report: Report) -> 
     from ..backend.take import read_take
     from .scene.build import write_blend
 
-    report({"type": "progress", "stage": "Building the scene", "value": 1.0, "seconds_left": None})
+    report({"type": "progress", "stage": "Building the scene", "value": 1.0, "seconds_left": None, "rate": None})
     footage = options.source if options.verb == "reconstruct" else None
     name = None if footage else options.source.stem
     write_blend(options.blend, read_take(options.out), load_head(options.head), clip_path=footage, name=name)
@@ -115,12 +137,12 @@ def _add_animations(options: argparse.Namespace, paths: list[Path], result: Mess
     from .scene.build import open_take
     from .scene.interchange import head_of, write_animation
 
-    report({"type": "progress", "stage": "Building the scene", "value": 0.5, "seconds_left": None})
+    report({"type": "progress", "stage": "Building the scene", "value": 0.5, "seconds_left": None, "rate": None})
     take = read_take(options.take)
     collection = open_take(take, load_head(options.head), name=options.take.name.partition(".")[0])
     said = [result["text"]] if result["text"] else []
     for path in paths:
-        report({"type": "progress", "stage": f"Writing {path.name}", "value": 0.9, "seconds_left": None})
+        report({"type": "progress", "stage": f"Writing {path.name}", "value": 0.9, "seconds_left": None, "rate": None})
         clock = write_animation(bpy.context, head_of(collection), path)
         said.append(f"wrote {path}: {clock.rate:.6g} frames a second")
     return {**result, "text": "\n".join(said), "files": [*result["files"], *map(str, paths)]}

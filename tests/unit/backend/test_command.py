@@ -149,7 +149,17 @@ def test_doctor_finds_what_is_here() -> None:
     assert messages[-1]["type"] == ("result" if done.returncode == 0 else "error")
     if done.returncode == 0:
         checks = {what: well for what, well, _ in messages[-1]["checks"]}
-        assert {"python", "numpy", "cv2", "onnxruntime", "scipy", "av", "generic head"} <= set(checks)
+        assert {
+            "microface",
+            "python",
+            "numpy",
+            "cv2",
+            "onnxruntime",
+            "scipy",
+            "av",
+            "generic head",
+            "device cpu",
+        } <= set(checks)
         assert all(checks.values())
 
 
