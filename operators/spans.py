@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import bpy
 from bpy.props import EnumProperty, IntProperty
 
+from ..backend.errors import MicrofaceError
 from . import properties, takes
 
 
@@ -20,8 +22,9 @@ class MICROFACE_OT_add_span(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Add a row; its frames are those of the preview range where there is one."""
-        span = properties.settings(context).exclude.add()
-        chosen = preview_frames(context)
+        span, chosen = properties.settings(context).exclude.add(), None
+        with suppress(MicrofaceError):  # the row is there to be typed into
+            chosen = preview_frames(context)
         if chosen:
             span.start, span.end = chosen
         return {"FINISHED"}
@@ -62,7 +65,11 @@ class MICROFACE_OT_span_from_preview(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Convert the scene's frames to the video's."""
-        chosen = preview_frames(context)
+        try:
+            chosen = preview_frames(context)
+        except MicrofaceError as error:
+            self.report({"ERROR"}, f"{error.text} Type the frames instead.")
+            return {"CANCELLED"}
         if not chosen:
             self.report({"ERROR"}, "The preview range shows no frame of the video.")
             return {"CANCELLED"}
@@ -75,20 +82,20 @@ class MICROFACE_OT_span_from_preview(bpy.types.Operator):
 
 
 def preview_frames(context: bpy.types.Context) -> tuple[int, int] | None:
-    """Frames [A, B) of the video that the preview range of the scene shows; None without either."""
+    """Frames [A, B) of the video that the preview range of the scene shows; None without either.
+
+    Raises:
+        MicrofaceError: the take's file is gone, which knows the times of the video's frames.
+    """
     import numpy as np
 
-    from ..backend.errors import MicrofaceError
     from ..backend.take import read_take
     from .scene.rate import frame_to_seconds, rate
 
     scene, take_path = context.scene, takes.shown(context.scene)
     if not scene.use_preview_range or take_path is None:
         return None
-    try:
-        take = read_take(Path(take_path.get(takes.FILE, "")))
-    except MicrofaceError:  # the file has moved: nothing to convert by
-        return None
+    take = read_take(Path(take_path.get(takes.FILE, "")))
     ends = frame_to_seconds(np.array([scene.frame_preview_start - 0.5, scene.frame_preview_end + 0.5]), rate(scene))
     first, stop = np.searchsorted(take.time_s, ends)
     offset = int(take.source.get("first_frame", 0))

@@ -86,6 +86,19 @@ def test_the_preview_range_means_the_videos_frames(
     assert preview_frames(bpy.context) is None
 
 
+def test_a_take_whose_file_is_gone_asks_for_the_numbers(addon: ModuleType) -> None:
+    from microface.operators.takes import FILE
+
+    collection = bpy.data.collections.new("take")
+    collection[FILE] = "/gone/a.take.npz"
+    bpy.context.scene.collection.children.link(collection)
+    bpy.context.scene.use_preview_range = True
+    with pytest.raises(RuntimeError, match=r"no file /gone/a\.take\.npz\. Type the frames instead"):
+        bpy.ops.microface.span_from_preview(target="range")
+    assert bpy.ops.microface.add_span() == {"FINISHED"}
+    assert len(properties.settings(bpy.context).exclude) == 1
+
+
 def test_the_next_step_mends_what_the_error_says_and_tries_again(
     addon: ModuleType, built: None, portrait: object, tmp_path: Path
 ) -> None:

@@ -72,6 +72,41 @@ def test_register_makes_everything_and_unregister_leaves_nothing(load_addon: Cal
         assert names_of_ours() == before == set()
 
 
+def test_enabling_adds_no_handler_and_no_timer(load_addon: Callable[[], ModuleType]) -> None:
+    every = (getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers))
+    handlers = [handler for handler in every if isinstance(handler, list)]
+    assert len(handlers) > 20
+    before = [len(handler) for handler in handlers]
+    module = load_addon()
+    module.register()
+    during = [len(handler) for handler in handlers]
+    module.unregister()
+    assert before == during == [len(handler) for handler in handlers]
+    assert job._timer is None
+
+
+def test_quitting_blender_ends_the_worker(built: None, clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.take.npz"
+    code = (
+        "import sys, time, importlib.util as u, bpy\n"
+        f"spec = u.spec_from_file_location('microface', {str(ROOT / '__init__.py')!r},"
+        f" submodule_search_locations=[{str(ROOT)!r}])\n"
+        "sys.modules['microface'] = module = u.module_from_spec(spec); spec.loader.exec_module(module)\n"
+        "module.register()\n"
+        "from microface.operators import job\n"
+        f"job._worker = worker = job.Worker(['reconstruct', {str(clip)!r}, '--out', {str(out)!r}])\n"
+        "while not list(worker.poll()): time.sleep(0.02)\n"
+        "print(worker.process.pid, flush=True)\n"
+        "sys.exit()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    pid = int(done.stdout.split()[-1])
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_failed_registration_is_rolled_back_and_raised(
     load_addon: Callable[[], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:

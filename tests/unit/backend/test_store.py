@@ -153,7 +153,12 @@ def test_a_correction_tracks_nothing_again_and_ends_where_a_fresh_run_does(
     clip: Path, corrected: Take, filled_store: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tracked, "track", None)
-    assert same(pipeline.reconstruct(clip, CORRECTED, silent, ROOMY), corrected)
+    told: list[tuple[str, float]] = []
+    again = pipeline.reconstruct(clip, CORRECTED, lambda stage, share: told.append((stage, share)), ROOMY)
+    assert same(again, corrected)
+    assert "tracking" not in dict(told)
+    assert dict(told)["head"] < 0.2  # what is known is no part of the job
+    assert [share for _, share in told] == sorted(share for _, share in told)
     with pytest.raises(TypeError):  # another range needs other tracks
         pipeline.reconstruct(clip, Settings(device="cpu", range=(0, 5)), silent, ROOMY)
 
