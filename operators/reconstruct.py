@@ -60,7 +60,7 @@ class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
         # source and head as they were when the job began: the fields may have changed since
         take, head = read_take(Path(result["take"])), load_head(result["head"])
         built = add_take(context, take, head, Path(result["source"]), result["take"])
-        look_through_camera(context)
+        look_through_camera(context, next(thing for thing in built.objects if thing.type == "CAMERA"))
         show_result(context, result)
         known = "Known from an earlier run. " if result["known"] else ""
         found = f"{len(take.time_s)} frames, events found: {len(take.events)}."
@@ -172,10 +172,17 @@ def free_path(folder: Path, stem: str) -> Path:
     return path
 
 
-def look_through_camera(context: bpy.types.Context) -> None:
-    """Show the head over its footage in the view whose button was pressed; headless there is none."""
+def look_through_camera(context: bpy.types.Context, camera: bpy.types.Object | None = None) -> None:
+    """Show the head over its footage in the view whose button was pressed; headless there is none.
+
+    Args:
+        camera: the take's; where the scene renders another one, this view alone looks through it.
+    """
     space = context.space_data
     if isinstance(space, bpy.types.SpaceView3D) and space.region_3d:
+        space.use_local_camera = camera is not None and camera != context.scene.camera
+        if space.use_local_camera:
+            space.camera = camera
         space.region_3d.view_perspective = "CAMERA"
 
 

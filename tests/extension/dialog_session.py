@@ -22,7 +22,8 @@ os.environ["MICROFACE_CACHE"] = str(OUT / "cache")
 
 # Measured on a screenshot: no API tells where buttons are. Pixels of the screen from its top left.
 SCREEN_HEIGHT = 900
-CONFIRM = (-60, 128)  # of the dialog, from where the mouse was when it opened
+CONFIRM = (-60, 151)  # of the dialog, from where the mouse was when it opened
+EMPTY_ROW = 33.0  # nothing stands there
 HEADERS = (6.9, 5.55)  # Corrections and Settings, in button heights below the sidebar's top; the lower one first
 
 Steps = Iterator[float]
@@ -137,6 +138,7 @@ def drop() -> Steps:
     _, region = place("WINDOW")
     x, y = region.x + region.width // 2, SCREEN_HEIGHT - (region.y + region.height * 3 // 4)
     yield from click(x, y)
+    facts["mouse"] = [x, y]
     with inside():  # type: ignore[attr-defined]
         bpy.ops.microface.choose_video("INVOKE_DEFAULT", filepath=CLIP)
     yield 1.5
@@ -182,6 +184,7 @@ def steps() -> Steps:
     span = choice().exclude.add()
     span.start, span.end = 30, 34
     choice().lens_from = "KNOWN"
+    place("UI")[0].tag_redraw()
     yield 1.0
     yield from request("shot", "corrections")
     choice().use_neutral, choice().lens_from = False, "FACE"
@@ -194,6 +197,7 @@ def steps() -> Steps:
     yield from run("corrected")
     facts["takes"].append(len(takes()))  # type: ignore[attr-defined]
     facts["hidden"] = [one.hide_viewport for one in takes()]
+    facts["looks_through"] = place("UI")[0].spaces.active.camera.name in takes()[-1].objects
     facts["monkey_kept"] = "Suzanne" in bpy.context.scene.objects
     yield from request("shot", "takes")
     with inside():  # type: ignore[attr-defined]
@@ -203,9 +207,10 @@ def steps() -> Steps:
 
     choice().source = str(OUT / "gone.mp4")
     yield from run("missing")
-    yield from request("shot", "next_step")
     facts["missing"] = state().code
+    yield from click(*in_sidebar(0.5, EMPTY_ROW))  # the error also pops up at the mouse, until the mouse leaves
     yield from time_draws()
+    yield from request("shot", "next_step")
     facts["draw_ms"] = {name: 1000 * sorted(times)[len(times) // 2] for name, times in draws.items()}
 
     yield from begin_another()
