@@ -15,6 +15,7 @@ from .errors import MicrofaceError
 from .heads import load_head
 from .identity import fit_head, form_offset, settled
 from .lids import shut_lids
+from .messages import part
 from .motion.footage import landmarks_between, measure_footage
 from .motion.rigid import RigidMotion, against, at_frames, smoothed
 from .motion.window import Window, window_around
@@ -43,24 +44,31 @@ STAGES = {
 }
 
 
-def reconstruct(source: Path, settings: Settings, progress: Progress, store: Store | None = None) -> Take:
+def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     """Reconstruct the performance in a video.
 
     Args:
         source: a video file or a folder of pictures.
         settings: the user's choices.
         progress: called with the stage and the share of the whole job done; raises `Cancelled` to stop.
-        store: where tracks of earlier runs are found and kept; None: nowhere.
 
     Raises:
         MicrofaceError: with what to do about it.
         Cancelled: by way of `progress`.
     """
+    progress("reading", 0)
+    clip, head = open_clip(source), load_head(settings.head, part(progress, 0, STAGES["reading"]))
+    return reconstruct_clip(clip, head, settings, progress, Store(0))
+
+
+def reconstruct_clip(clip: Clip, head: HeadModel, settings: Settings, progress: Progress, store: Store) -> Take:
+    """All other stages of `reconstruct`.
+
+    Args:
+        store: where tracks of earlier runs are found and kept.
+    """
     say = _StageProgress(progress)
-    say("reading", 0)
-    clip = open_clip(source)
-    head = load_head(settings.head, lambda _, share: say("reading", share))
-    tracks, hidden = tracked(clip, settings, say, store or Store(0))
+    tracks, hidden = tracked(clip, settings, say, store)
     refuse_cuts(tracks, clip)
     say("head", 0)
     hidden = beyond_belief(tracks, hidden, settings)

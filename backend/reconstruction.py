@@ -19,7 +19,7 @@ from .take import read_take, write_take
 from .types import Progress, Settings, Take
 from .video import open_clip
 
-MESH_SHARE, PREVIEW_SHARE = 0.05, 0.2  # of the whole job
+READING_SHARE, MESH_SHARE, PREVIEW_SHARE = 0.01, 0.05, 0.2  # of the whole job
 KNOWN = "the same as an earlier run: loaded, not computed again (--cache 0 would)\n"
 
 
@@ -79,16 +79,16 @@ def known_or_new(source: Path, settings: Settings, progress: Progress, store: St
         MicrofaceError, Cancelled: as `reconstruct`.
     """
     progress("reading", 0)
-    clip, head = open_clip(source), load_head(settings.head, progress)
+    clip, head = open_clip(source), load_head(settings.head, part(progress, 0, READING_SHARE))
     path = store.path("take", footage=clip.sha256, settings={**asdict(settings), "head": head.sha256})
     if store.has(path):
         with suppress(MicrofaceError):  # a damaged one is made again
             kept = read_take(path)
             moved = {**kept.source, "path": str(clip.path.resolve())}
             return replace(kept, source=moved, settings=asdict(settings)), True
-    from .pipeline import reconstruct  # a known take is there before SciPy is loaded
+    from .pipeline import reconstruct_clip  # a known take is there before SciPy is loaded
 
-    take = reconstruct(source, settings, progress, store)
+    take = reconstruct_clip(clip, head, settings, progress, store)
     if store.limit:
         with suppress(MicrofaceError):  # a folder that cannot be written costs only the time
             write_take(path, take)

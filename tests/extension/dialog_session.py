@@ -40,6 +40,14 @@ def request(kind: str, name: str, text: str = "") -> Steps:
         yield 0.1
 
 
+def shot(name: str) -> Steps:
+    """A picture when the panels have come to rest."""
+    for _ in range(10):
+        place("UI")[0].tag_redraw()
+        yield 0.2
+    yield from request("shot", name)
+
+
 def state() -> bpy.types.PropertyGroup:
     return bpy.context.window_manager.microface
 
@@ -175,7 +183,7 @@ def steps() -> Steps:
     yield 1.0
     facts["takes"] = [len(takes())]
     facts["monkey"] = "Suzanne" in bpy.context.scene.objects
-    yield from request("shot", "dialog_result")
+    yield from shot("dialog_result")
 
     for row in HEADERS:
         yield from click(*in_sidebar(0.4, row))
@@ -184,9 +192,7 @@ def steps() -> Steps:
     span = choice().exclude.add()
     span.start, span.end = 30, 34
     choice().lens_from = "KNOWN"
-    place("UI")[0].tag_redraw()
-    yield 1.0
-    yield from request("shot", "corrections")
+    yield from shot("corrections")
     choice().use_neutral, choice().lens_from = False, "FACE"
     choice().exclude.clear()
 
@@ -199,7 +205,7 @@ def steps() -> Steps:
     facts["hidden"] = [one.hide_viewport for one in takes()]
     facts["looks_through"] = place("UI")[0].spaces.active.camera.name in takes()[-1].objects
     facts["monkey_kept"] = "Suzanne" in bpy.context.scene.objects
-    yield from request("shot", "takes")
+    yield from shot("takes")
     with inside():  # type: ignore[attr-defined]
         bpy.ops.ed.undo()  # what a job made is one step back
     yield 0.5
@@ -210,7 +216,7 @@ def steps() -> Steps:
     facts["missing"] = state().code
     yield from click(*in_sidebar(0.5, EMPTY_ROW))  # the error also pops up at the mouse, until the mouse leaves
     yield from time_draws()
-    yield from request("shot", "next_step")
+    yield from shot("next_step")
     facts["draw_ms"] = {name: 1000 * sorted(times)[len(times) // 2] for name, times in draws.items()}
 
     yield from begin_another()

@@ -106,7 +106,6 @@ def steps() -> Steps:
     yield 1.0
     yield from shot("heads_before")
     yield from check_health()
-    yield from ask_for_gpu()
     yield from choose_file()
     facts["ticks"], started = 0, time.monotonic()
     yield from wait("progress", lambda: state().fraction > 0.1)
@@ -119,6 +118,7 @@ def steps() -> Steps:
     facts["kept"] = sorted(path.name for path in (OUT / "data" / "heads").iterdir())
     yield from open_preferences()
     yield from shot("heads_after")
+    yield from ask_for_gpu()
 
 
 def finish(error: str = "") -> None:

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from microface.backend import pipeline, store, tracked
 from microface.backend.errors import MicrofaceError
+from microface.backend.heads import load_head
 from microface.backend.reconstruction import known_or_new
 from microface.backend.store import Store
 from microface.backend.take import read_take, write_take
-from microface.backend.types import CUT, MEASURED, Settings, Take, Tracks
+from microface.backend.types import CUT, MEASURED, Progress, Settings, Take, Tracks
+from microface.backend.video import open_clip
 
 ROOMY = Store(1e9)
 
@@ -60,6 +62,11 @@ def keep(name: str, size: int, age_s: float) -> Path:
     path.write_bytes(b"x" * size)
     os.utime(path, (1e9 - age_s, 1e9 - age_s))
     return path
+
+
+def reconstruct_with_store(clip: Path, settings: Settings, progress: Progress = silent) -> Take:
+    """As `known_or_new` does when the take is not known."""
+    return pipeline.reconstruct_clip(open_clip(clip), load_head("generic"), settings, progress, ROOMY)
 
 
 def same(one: Take, other: Take) -> bool:
@@ -123,7 +130,7 @@ def test_a_second_run_is_the_first_one_read_again(
     assert sorted(path.name.split(".")[1] for path in store.folder().iterdir()) == ["take", "tracks"]
     moved = tmp_path / "moved.mp4"
     moved.write_bytes(clip.read_bytes())
-    monkeypatch.setattr(pipeline, "reconstruct", None)  # it would be an error to call it
+    monkeypatch.setattr(pipeline, "reconstruct_clip", None)  # it would be an error to call it
     again, known = known_or_new(moved, SETTINGS, silent, ROOMY)
     assert known
     assert again.source["path"] == str(moved.resolve())
@@ -154,13 +161,13 @@ def test_a_correction_tracks_nothing_again_and_ends_where_a_fresh_run_does(
 ) -> None:
     monkeypatch.setattr(tracked, "track", None)
     told: list[tuple[str, float]] = []
-    again = pipeline.reconstruct(clip, CORRECTED, lambda stage, share: told.append((stage, share)), ROOMY)
+    again = reconstruct_with_store(clip, CORRECTED, lambda stage, share: told.append((stage, share)))
     assert same(again, corrected)
     assert "tracking" not in dict(told)
     assert dict(told)["head"] < 0.2  # what is known is no part of the job
     assert [share for _, share in told] == sorted(share for _, share in told)
     with pytest.raises(TypeError):  # another range needs other tracks
-        pipeline.reconstruct(clip, Settings(device="cpu", range=(0, 5)), silent, ROOMY)
+        reconstruct_with_store(clip, Settings(device="cpu", range=(0, 5)))
 
 
 def test_frames_left_out_get_no_values_and_no_say(corrected: Take) -> None:
@@ -187,5 +194,5 @@ def test_tracks_are_kept_in_every_bit(tmp_path: Path) -> None:
 
 def test_leaving_out_every_face_is_refused(clip: Path, filled_store: None) -> None:
     with pytest.raises(MicrofaceError, match="left out") as caught:
-        pipeline.reconstruct(clip, Settings(device="cpu", exclude=((0, 5), (5, 99))), silent, ROOMY)
+        reconstruct_with_store(clip, Settings(device="cpu", exclude=((0, 5), (5, 99))))
     assert caught.value.code == "all_left_out"
