@@ -107,7 +107,7 @@ class MICROFACE_PG_settings(bpy.types.PropertyGroup):
     )
     result: EnumProperty(
         name="Result",
-        description="What becomes of earlier takes of the same footage in this scene",
+        description="What becomes of earlier takes of the same face in this scene",
         items=(
             ("ADD", "Add a Take", "Keep earlier takes, hidden"),
             ("REPLACE", "Replace the Take", "Remove the take that is shown, with all its keys"),

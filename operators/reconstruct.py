@@ -89,7 +89,7 @@ CLASSES = (MICROFACE_OT_reconstruct, MICROFACE_OT_cancel)
 
 
 def add_take(context: bpy.types.Context, take: Take, head: HeadModel, footage: Path, file: str) -> bpy.types.Collection:
-    """Build a take as the settings want it, in place of the shown one of its footage or beside it.
+    """Build a take as the settings want it, in place of the shown one of its face or beside it.
 
     Args:
         footage: the video.
@@ -101,12 +101,12 @@ def add_take(context: bpy.types.Context, take: Take, head: HeadModel, footage: P
     choice, scene = properties.settings(context), context.scene
     wanted = take if choice.detail else takes.without_detail(take)
     takes.check(wanted, head)
-    shown = [one for one in takes.rivals(scene, take.source["sha256"]) if not one.hide_viewport]
+    shown = [one for one in takes.rivals(scene, takes.face_of(take)) if not one.hide_viewport]
     if choice.result == "REPLACE" and shown:
         takes.remove(scene, shown[-1])
     rate = None if choice.rate == "auto" else choice.rate
     built = build_scene(context, wanted, head, clip_path=footage, rate=rate, live=choice.live_correctives)
-    takes.mark(built, file, take.source["sha256"])
+    takes.mark(built, file, take)
     takes.show(scene, built)
     return built
 

@@ -21,7 +21,7 @@ class _OfTake:
 
 
 class MICROFACE_OT_show_take(_OfTake, bpy.types.Operator):
-    """Show this take and hide the others of the same video"""
+    """Show this take and hide the others of the same face"""
 
     bl_idname = "microface.show_take"
     bl_label = "Show Take"
@@ -52,16 +52,16 @@ class MICROFACE_OT_remove_take(_OfTake, bpy.types.Operator):
     name: StringProperty(options={"SKIP_SAVE"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Remove it, and show the last other one of its footage."""
-        from .scene.takes import FOOTAGE, remove, rivals, show
+        """Remove it, and show the last other one of its face."""
+        from .scene.takes import FACE, remove, rivals, show
 
         collection = self.collection()
         if collection is None:
             self.report({"ERROR"}, "This take is gone.")
             return {"CANCELLED"}
-        footage, was_shown = collection[FOOTAGE], not collection.hide_viewport
+        face, was_shown = collection[FACE], not collection.hide_viewport
         remove(context.scene, collection)
-        others = rivals(context.scene, footage)
+        others = rivals(context.scene, face)
         if others and was_shown:
             show(context.scene, others[-1])
         return {"FINISHED"}

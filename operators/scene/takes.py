@@ -18,7 +18,7 @@ from . import stage
 from .mesh import slider_range
 from .performance import channels
 
-FOOTAGE = "microface_footage"  #: of the collection: hash of the footage
+FACE = "microface_face"  #: of the collection: hash of the video, and which face in it
 
 
 def check(take: Take, head: HeadModel) -> None:
@@ -37,26 +37,26 @@ def without_detail(take: Take) -> Take:
     return replace(take, **none)
 
 
-def mark(collection: bpy.types.Collection, file: str, footage: str) -> None:
-    """Note where a collection just built came from.
+def face_of(take: Take) -> str:
+    """Which face of which video: takes of one face stand in the same place, those of two beside each other."""
+    return f"{take.source['sha256']} {take.settings.get('face') or 0}"
 
-    Args:
-        file: the take's path.
-        footage: hash of the video.
-    """
-    collection[FILE], collection[FOOTAGE] = file, footage
+
+def mark(collection: bpy.types.Collection, file: str, take: Take) -> None:
+    """Note that a collection was just built from a take in a file."""
+    collection[FILE], collection[FACE] = file, face_of(take)
     for thing in collection.objects:
         thing[FILE] = file
 
 
-def rivals(scene: bpy.types.Scene, footage: str) -> list[bpy.types.Collection]:
-    """The takes of one video, which stand in the same place."""
-    return [one for one in of_scene(scene) if one.get(FOOTAGE) == footage]
+def rivals(scene: bpy.types.Scene, face: str) -> list[bpy.types.Collection]:
+    """The takes of one face, by `face_of`."""
+    return [one for one in of_scene(scene) if one.get(FACE) == face]
 
 
 def show(scene: bpy.types.Scene, collection: bpy.types.Collection) -> None:
-    """Show this take and hide the others of its footage; a camera of theirs gives way to its own."""
-    for other in rivals(scene, collection[FOOTAGE]):
+    """Show this take and hide the others of its face; a camera of theirs gives way to its own."""
+    for other in rivals(scene, collection[FACE]):
         other.hide_viewport = other.hide_render = other != collection
     if scene.camera is None or any(scene.camera.name in other.objects for other in of_scene(scene)):
         scene.camera = next((thing for thing in collection.objects if thing.type == "CAMERA"), scene.camera)

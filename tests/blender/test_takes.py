@@ -75,11 +75,17 @@ def test_a_second_take_stands_beside_the_first_which_is_hidden(add: Callable[...
     assert bpy.context.view_layer.objects.active.name in first.objects
 
 
-def test_takes_of_other_footage_are_left_alone(add: Callable[..., bpy.types.Collection], take: Take) -> None:
+def test_takes_of_other_footage_and_other_faces_are_left_alone(
+    add: Callable[..., bpy.types.Collection], take: Take
+) -> None:
     first = add("a")
-    other = add("b", source={**take.source, "sha256": "another film"})
-    assert not first.hide_viewport
-    assert not other.hide_viewport
+    others = [
+        add("b", source={**take.source, "sha256": "another film"}),
+        add("c", settings={**take.settings, "face": "1"}),
+    ]
+    assert not any(one.hide_viewport for one in (first, *others))
+    again = add("d", settings={**take.settings, "face": "0"})  # the largest, as when none is named
+    assert [one.hide_viewport for one in (first, *others, again)] == [True, False, False, False]
 
 
 def test_replacing_leaves_exactly_what_one_take_leaves(add: Callable[..., bpy.types.Collection]) -> None:
