@@ -163,12 +163,20 @@ def main(argv: list[str] | None = None) -> int:
             threading.Thread(target=_watch_stdin, daemon=True).start()
         report({"type": "result", **VERBS[options.verb](options, report)})
     except (Cancelled, KeyboardInterrupt):
-        report({"type": "cancelled"})
-        return CANCELLED_STATUS
-    except (MicrofaceError, OSError, MemoryError) as error:
+        return _cancelled(report)
+    except Exception as error:
+        if STOP.is_set():  # the interrupt may come out as a complaint of what it hit, such as an import
+            return _cancelled(report)
+        if not isinstance(error, (MicrofaceError, OSError, MemoryError)):
+            raise
         report(error_message(error))
         return 1
     return 0
+
+
+def _cancelled(report: Report) -> int:
+    report({"type": "cancelled"})
+    return CANCELLED_STATUS
 
 
 if __name__ == "__main__":

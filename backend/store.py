@@ -8,17 +8,19 @@ limit, what was used longest ago goes first. Losing any of it costs only time.
 
 import hashlib
 import json
-import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 from .errors import MicrofaceError
 from .folders import cache_folder
 
 GB = 10**9  # bytes
+ABANDONED_S = 86400.0  #: a part as old as this is no longer being written
 PACKAGES = ("numpy", "scipy", "opencv-python-headless", "onnxruntime", "av")
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,18 +60,17 @@ class Store:
 
     def trim(self) -> None:
         """Remove what was used longest ago until the rest is within the limit."""
-        kept = sorted(_kept(), key=lambda entry: entry.stat().st_mtime, reverse=True)
         total = 0
-        for entry in kept:
-            total += entry.stat().st_size
+        for file in sorted(_kept(), key=lambda file: file.used, reverse=True):
+            total += file.size
             if total > self.limit:
                 with suppress(OSError):
-                    Path(entry).unlink()
+                    file.path.unlink()
 
 
 def size() -> int:
     """Bytes of all kept results."""
-    return sum(entry.stat().st_size for entry in _kept())
+    return sum(file.size for file in _kept())
 
 
 def clear() -> int:
@@ -83,19 +84,27 @@ def clear() -> int:
     """
     before = size()
     try:
-        for entry in _kept():
-            Path(entry).unlink()
+        for file in _kept():
+            file.path.unlink(missing_ok=True)
     except OSError as error:
         text = f"{error.filename} cannot be removed: {error.strerror}."
         raise MicrofaceError("not_cleared", text, "Close other programs that use it and try again.") from error
     return before
 
 
-def _kept() -> Iterator[os.DirEntry[str]]:
-    """Files that are whole; another process may be writing one."""
-    if folder().is_dir():
-        with os.scandir(folder()) as entries:
-            yield from [entry for entry in entries if entry.name.endswith(".npz") and entry.is_file()]
+class _File(NamedTuple):
+    path: Path
+    size: int  #: bytes
+    used: float  #: when last, s
+
+
+def _kept() -> Iterator[_File]:
+    """Files that are whole, and parts whose writer must be gone; what another process removes meanwhile is none."""
+    for path in folder().glob("*.npz*"):
+        with suppress(OSError):
+            state = path.stat()
+            if path.suffix == ".npz" or time.time() - state.st_mtime > ABANDONED_S:
+                yield _File(path, state.st_size, state.st_mtime)
 
 
 @cache

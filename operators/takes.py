@@ -71,8 +71,8 @@ CLASSES = (MICROFACE_OT_show_take, MICROFACE_OT_remove_take)
 
 
 def of_scene(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
-    """The takes in a scene; for drawing, so nothing heavy is loaded."""
-    return [one for one in scene.collection.children_recursive if one.get(FILE)]
+    """The takes in a scene but for linked ones, which are another file's; for drawing, so nothing heavy is loaded."""
+    return [one for one in scene.collection.children_recursive if one.get(FILE) and not one.library]
 
 
 def shown(scene: bpy.types.Scene) -> bpy.types.Collection | None:

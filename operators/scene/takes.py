@@ -71,11 +71,7 @@ def remove(scene: bpy.types.Scene, collection: bpy.types.Collection) -> None:
     actions = set(_actions(ours))
     _remove_markers(scene, collection, actions)
     lights = [thing for thing in ours if thing.type == "LIGHT"]
-    for thing in collection.objects:
-        if thing not in ours:
-            scene.collection.objects.link(thing)
-    for child in collection.children:
-        scene.collection.children.link(child)
+    _spare(scene, collection, ours)
     _delete([thing for thing in ours if thing not in lights])
     bpy.data.collections.remove(collection)
     if stage.is_empty(scene):
@@ -86,6 +82,17 @@ def remove(scene: bpy.types.Scene, collection: bpy.types.Collection) -> None:
     for action in actions:
         if action.users == action.use_fake_user:
             bpy.data.actions.remove(action)
+
+
+def _spare(scene: bpy.types.Scene, collection: bpy.types.Collection, ours: list[bpy.types.Object]) -> None:
+    """Give the scene's root what is not ours in a collection."""
+    root = scene.collection
+    for thing in collection.objects:
+        if thing not in ours and thing.name not in root.objects:
+            root.objects.link(thing)
+    for child in collection.children:
+        if child.name not in root.children:
+            root.children.link(child)
 
 
 def _delete(things: list[bpy.types.Object]) -> None:

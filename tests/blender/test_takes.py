@@ -173,6 +173,21 @@ def test_takes_are_known_after_saving_and_loading(add: Callable[..., bpy.types.C
     assert takes.shown(bpy.context.scene) == found[0]
 
 
+def test_a_linked_take_is_another_files(add: Callable[..., bpy.types.Collection], tmp_path: Path) -> None:
+    """Appended, a take is a take like any other; linked, it can be neither hidden nor removed here."""
+    name, film = add("a").name, str(tmp_path / "film.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=film)
+    for link, count in ((True, 0), (False, 1)):
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False)
+        with bpy.data.libraries.load(film, link=link) as (_, wanted):
+            wanted.collections = [name]
+        bpy.context.scene.collection.children.link(wanted.collections[0])
+        assert len(takes.of_scene(bpy.context.scene)) == count
+    bpy.ops.microface.show_take(name=name)
+    bpy.ops.microface.remove_take(name=name)
+    assert takes.of_scene(bpy.context.scene) == []
+
+
 def test_drawing_the_list_loads_no_file_and_sees_no_other_collection(add: Callable[..., bpy.types.Collection]) -> None:
     own = bpy.data.collections.new("own")
     bpy.context.scene.collection.children.link(own)

@@ -112,10 +112,13 @@ def test_what_was_used_longest_ago_goes_first() -> None:
 
 def test_clearing_leaves_files_that_are_not_kept_results() -> None:
     keep("a.take.npz", 100, 0)
-    part = keep(".b.take.npz.77.part", 10, 0)  # another process writes it now
-    assert store.clear() == 100
+    part = keep(".b.take.npz.77.part", 10, 0)
+    os.utime(part)  # another process writes it now
+    left = keep(".c.take.npz.78.part", 10, 0)  # its process was killed, years ago
+    assert store.clear() == 110
     assert store.size() == 0
     assert part.exists()
+    assert not left.exists()
 
 
 def test_a_store_of_no_size_finds_nothing() -> None:
