@@ -29,6 +29,8 @@ class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
     bl_label = "Reconstruct from video"
     bl_options = {"UNDO"}
 
+    was_empty = False  # the scene, when the job began
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """The panel's button says why it cannot be pressed."""
@@ -42,6 +44,9 @@ class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
 
     def prepare(self, context: bpy.types.Context) -> tuple[list[str], Sequence[Path]]:
         """Write the scene's settings as a command line."""
+        from .scene.stage import is_empty
+
+        self.was_empty = is_empty(context.scene)
         choice = properties.settings(context)
         source = Path(bpy.path.abspath(choice.source))
         take = free_path(takes_folder(context), source.stem)
@@ -59,7 +64,8 @@ class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
 
         # source and head as they were when the job began: the fields may have changed since
         take, head = read_take(Path(result["take"])), load_head(result["head"])
-        built = add_take(context, take, head, Path(result["source"]), result["take"])
+        same = self.was_empty and context.scene.name == self.scene
+        built = add_take(context, take, head, Path(result["source"]), result["take"], was_empty=same)
         look_through_camera(context, next(thing for thing in built.objects if thing.type == "CAMERA"))
         show_result(context, result)
         known = "Known from an earlier run. " if result["known"] else ""
@@ -88,12 +94,15 @@ class MICROFACE_OT_cancel(bpy.types.Operator):
 CLASSES = (MICROFACE_OT_reconstruct, MICROFACE_OT_cancel)
 
 
-def add_take(context: bpy.types.Context, take: Take, head: HeadModel, footage: Path, file: str) -> bpy.types.Collection:
+def add_take(
+    context: bpy.types.Context, take: Take, head: HeadModel, footage: Path, file: str, *, was_empty: bool = False
+) -> bpy.types.Collection:
     """Build a take as the settings want it, in place of the shown one of its face or beside it.
 
     Args:
         footage: the video.
         file: the take's path.
+        was_empty: as of `build_scene`.
     """
     from .scene import takes
     from .scene.build import build_scene
@@ -105,7 +114,8 @@ def add_take(context: bpy.types.Context, take: Take, head: HeadModel, footage: P
     if choice.result == "REPLACE" and shown:
         takes.remove(scene, shown[-1])
     rate = None if choice.rate == "auto" else choice.rate
-    built = build_scene(context, wanted, head, clip_path=footage, rate=rate, live=choice.live_correctives)
+    how = {"rate": rate, "live": choice.live_correctives, "was_empty": was_empty}
+    built = build_scene(context, wanted, head, clip_path=footage, **how)
     takes.mark(built, file, take)
     takes.show(scene, built)
     return built

@@ -75,6 +75,20 @@ def test_a_second_take_stands_beside_the_first_which_is_hidden(add: Callable[...
     assert bpy.context.view_layer.objects.active.name in first.objects
 
 
+def test_what_the_artist_adds_meanwhile_does_not_stand_in_the_way(
+    addon: ModuleType, take: Take, head: HeadModel, clip: Path
+) -> None:
+    """The start-up cube would swallow head and camera, though it is no longer alone."""
+    scene, data = bpy.context.scene, bpy.data
+    for name in ("Cube", "Suzanne"):
+        scene.collection.objects.link(data.objects.new(name, data.meshes.new(name)))
+    built = add_take(bpy.context, take, head, clip, "a.take.npz", was_empty=True)
+    assert data.objects["Cube"].hide_viewport
+    assert not data.objects["Suzanne"].hide_viewport
+    assert scene.camera.name in built.objects
+    assert tuple(take.size) == (scene.render.resolution_x, scene.render.resolution_y)
+
+
 def test_takes_of_other_footage_and_other_faces_are_left_alone(
     add: Callable[..., bpy.types.Collection], take: Take
 ) -> None:

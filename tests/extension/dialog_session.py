@@ -203,7 +203,9 @@ def steps() -> Steps:
     yield from run("corrected")
     facts["takes"].append(len(takes()))  # type: ignore[attr-defined]
     facts["hidden"] = [one.hide_viewport for one in takes()]
-    facts["looks_through"] = place("UI")[0].spaces.active.camera.name in takes()[-1].objects
+    view, scene = place("UI")[0].spaces.active, bpy.context.scene
+    seen = view.camera if view.use_local_camera else scene.camera
+    facts["looks_through"] = seen.name in takes()[-1].objects
     facts["monkey_kept"] = "Suzanne" in bpy.context.scene.objects
     yield from shot("takes")
     with inside():  # type: ignore[attr-defined]

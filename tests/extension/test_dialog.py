@@ -36,7 +36,7 @@ def test_a_take_is_replaced_added_and_undone_as_one_step(facts: dict[str, Any]) 
     assert facts["takes"] == [1, 1, 2, 1]
     assert facts["hidden"] == [True, False]
     assert facts["monkey_kept"]
-    assert facts["looks_through"]  # the scene was not empty any more: its own camera stays what it renders
+    assert facts["looks_through"]
 
 
 def test_the_same_settings_give_the_take_without_the_work(facts: dict[str, Any]) -> None:
