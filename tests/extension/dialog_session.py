@@ -151,8 +151,13 @@ def drop() -> Steps:
         bpy.ops.microface.choose_video("INVOKE_DEFAULT", filepath=CLIP)
     yield 1.5
     yield from request("shot", "dialog")
-    yield from click(x + CONFIRM[0], y + CONFIRM[1])
-    yield from wait("the job", lambda: state().running, 20)
+    tries = 0
+    while not state().running and tries < 3:  # a busy machine may miss a click
+        yield from click(x + CONFIRM[0], y + CONFIRM[1])
+        tries, end = tries + 1, time.monotonic() + 15
+        while not state().running and time.monotonic() < end:
+            yield 0.1
+    yield from wait("the job", lambda: state().running, 1)
 
 
 def work_on() -> Steps:
