@@ -9,28 +9,42 @@ import bpy
 from .operators import (
     choose_video,
     command_line,
+    curve_views,
+    edit_event,
     export_animation,
     export_table,
     gpu,
     heads,
     health,
     import_motion,
+    insert_event,
     job,
+    keying,
+    micro_expressions,
     next_step,
+    play_event,
     presets,
     properties,
     reconstruct,
-    show_event,
+    reset_strength,
+    retarget,
     spans,
     takes,
 )
-from .panels import preferences, sidebar
+from .panels import curves, event_list, preferences, sidebar, strength
+from .panels import keying as keying_panel
 from .panels import reconstruct as reconstruct_panels
+from .panels import retarget as retarget_panel
 
 CLASSES = (
     *properties.CLASSES,
     *reconstruct.CLASSES,
-    *show_event.CLASSES,
+    *micro_expressions.CLASSES,
+    *edit_event.CLASSES,
+    *play_event.CLASSES,
+    *keying.CLASSES,
+    *insert_event.CLASSES,
+    *curve_views.CLASSES,
     *import_motion.CLASSES,
     *export_animation.CLASSES,
     *export_table.CLASSES,
@@ -43,7 +57,14 @@ CLASSES = (
     *takes.CLASSES,
     *reconstruct_panels.CLASSES,
     *choose_video.CLASSES,
+    *reset_strength.CLASSES,
+    *retarget.CLASSES,
     *sidebar.CLASSES,
+    *event_list.CLASSES,
+    *strength.CLASSES,
+    *keying_panel.CLASSES,
+    *curves.CLASSES,
+    *retarget_panel.CLASSES,
     *preferences.CLASSES,
 )
 
@@ -59,12 +80,17 @@ def register() -> None:
             undo.callback(bpy.utils.unregister_class, cls)
         properties.attach()
         undo.callback(properties.detach)
+        micro_expressions.attach()
+        undo.callback(micro_expressions.detach)
+        keying.attach()
+        undo.callback(keying.detach)
         command = bpy.utils.register_cli_command("microface", command_line.main)
         undo.callback(bpy.utils.unregister_cli_command, command)
         atexit.register(job.end)
         undo.callback(atexit.unregister, job.end)
         undo.callback(lambda: job.release(bpy.context))
         undo.callback(heads.refresh)
+        undo.callback(lambda: play_event.release(bpy.context))
         _registered = undo.pop_all()
 
 

@@ -66,6 +66,12 @@ def _import(options: argparse.Namespace, report: Report) -> dict[str, Any]:
     return import_take(options)
 
 
+def _retarget(options: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from .retarget.verb import retarget_take
+
+    return retarget_take(options, report, STOP)
+
+
 def _annotations(options: argparse.Namespace, report: Report) -> dict[str, Any]:
     from .exchange.incoming import compare
 
@@ -111,6 +117,7 @@ VERBS: dict[str, Callable[[argparse.Namespace, Report], dict[str, Any]]] = {
     "info": _info,
     "export": _export,
     "import": _import,
+    "retarget": _retarget,
     "annotations": _annotations,
     "heads": _heads,
     "doctor": _doctor,

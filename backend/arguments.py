@@ -25,6 +25,7 @@ def build_parser(*, blender: bool = False) -> argparse.ArgumentParser:
     info.add_argument("take", type=Path, metavar="TAKE")
     _add_export(verbs.add_parser("export", help="take -> tables, other programs' files"), blender)
     _add_import(verbs.add_parser("import", help="Live Link Face CSV or FLAME sequence -> take"), blender)
+    _add_retarget(verbs.add_parser("retarget", help="put a take on the rig of any character"), blender)
     _add_annotations(verbs.add_parser("annotations", help="compare a take's events with coded onset, apex and offset"))
     doctor = verbs.add_parser("doctor", help="check that everything Microface needs is here")
     doctor.add_argument("--host", default="", help=argparse.SUPPRESS)
@@ -89,6 +90,27 @@ def _add_import(verb: argparse.ArgumentParser, blender: bool) -> None:
     verb.add_argument("--head", default="generic", metavar="generic|NAME|FILE", help="the head it shall move")
 
 
+def _add_retarget(verb: argparse.ArgumentParser, blender: bool) -> None:
+    verb.add_argument("take", type=Path, metavar="TAKE")
+    if blender:
+        told = "the character: .blend, .glb, .gltf or .fbx"
+        verb.add_argument("--rig", type=_file_of("blend", "glb", "gltf", "fbx"), metavar="F", required=True, help=told)
+        verb.add_argument("--out", type=_file_of("blend"), metavar="F.blend", required=True, help="the animated file")
+        verb.add_argument("--object", default="", metavar="NAME", help="its mesh or armature, where there are several")
+        told = "where the character is animated already (default: refuse)"
+        verb.add_argument("--existing", default="refuse", choices=("refuse", "add", "replace"), help=told)
+        verb.add_argument(
+            "--strength", type=_strength, default=1.0, metavar="X", help="times which the motion is keyed"
+        )
+    else:
+        verb.add_argument("--basis", type=Path, metavar="RIG.npz", required=True, help="the probed rig")
+        verb.add_argument("--out", type=Path, metavar="F.npz", required=True, help="the values of its controls")
+    verb.add_argument("--controls", default="auto", choices=("auto", "keys", "bones", "all"), help="what to move")
+    verb.add_argument("--map", type=Path, metavar="F.json", help="which controls to use, and how far each may go")
+    verb.add_argument("--save-map", type=Path, metavar="F.json", help="write that table, to be edited")
+    verb.add_argument("--head", default="generic", metavar="generic|NAME|FILE", help="the head of the take")
+
+
 def _add_annotations(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("take", type=Path, metavar="TAKE")
     verb.add_argument("annotations", type=Path, metavar="F", help="coding sheet (CASME II, SAMM) or ELAN's text")
@@ -112,9 +134,9 @@ def _add_heads(verb: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
     return [*actions.choices.values()]
 
 
-def _file_of(format_: str) -> Callable[[str], Path]:
-    """A path whose ending is that of the format: readers and Blender's exporters go by it. USD has three."""
-    endings = (".usd", ".usda", ".usdc") if format_ == "usd" else (f".{format_}",)
+def _file_of(*formats: str) -> Callable[[str], Path]:
+    """A path whose ending is that of a format: readers and Blender's exporters go by it. USD has three."""
+    endings = (".usd", ".usda", ".usdc") if formats == ("usd",) else tuple(f".{name}" for name in formats)
 
     def path(text: str) -> Path:
         if Path(text).suffix.lower() not in endings:
@@ -132,6 +154,16 @@ def _rate(text: str) -> float:
     if not 0.1 <= rate <= 32767:
         raise argparse.ArgumentTypeError(f"{text!r} is not a rate like 25 or 59.94")
     return rate
+
+
+def _strength(text: str) -> float:
+    try:
+        strength = float(text)
+    except ValueError:
+        strength = float("nan")
+    if not -10 <= strength <= 10:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a strength like 1.5, between -10 and 10")
+    return strength
 
 
 def _face(text: str) -> str:

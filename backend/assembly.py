@@ -69,11 +69,16 @@ def perform(surface: Surface, solved: Solved, modes: int = DETAIL_MODES) -> Perf
     )  # fmt: skip
 
 
-def largest_motion(surface: Surface, solved: Solved, shown: NDArray[np.bool_], start: int, end: int) -> float:
-    """Work px by which the skin shown (V,) moves between two frames at its most moved place: what a person sees as the size."""
+def skin_motion(surface: Surface, solved: Solved, start: int, end: int) -> Array:
+    """(V, 3) work px by which the skin moves between two frames, camera space."""
     columns = _strength(surface, solved.units[[start, end]], solved.detail[[start, end]])
-    moved = np.tensordot(columns[1] - columns[0], surface.basis[:, surface.seen & surface.skin & shown], 1)
-    return float(np.percentile(np.linalg.norm(moved, axis=1), 99.7) * surface.px_per_m)
+    return np.asarray(np.tensordot(columns[1] - columns[0], surface.basis, 1) * surface.px_per_m)
+
+
+def largest_motion(surface: Surface, moved: Array, shown: NDArray[np.bool_]) -> float:
+    """Work px of a motion (V, 3) at its most moved place of the skin shown (V,): what a person sees as the size."""
+    visible = moved[surface.seen & surface.skin & shown]
+    return float(np.percentile(np.linalg.norm(visible, axis=1), 99.7))
 
 
 def _strength(surface: Surface, units: Floats, detail: Floats) -> Array:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from . import events
 from .anchor import Anchor
-from .assembly import DETAIL_MODES, Performance, largest_motion, perform
+from .assembly import DETAIL_MODES, Performance, largest_motion, perform, skin_motion
 from .blink import closings, played
 from .deviation import SIZE_SHARE
 from .gaze import LOOKS, eye_radius, eye_turns, looks
@@ -22,6 +22,7 @@ from .lids import LIDS, closing
 from .mesh import covered_skin
 from .motion.footage import landmarks_between
 from .noise import Visibility
+from .sites import likest, sites
 from .solve.clip import Solved
 from .template import Neutral
 from .types import BRIDGED, CUT, MEASURED, NO_FACE, OCCLUDED, Clip, Event, Floats, HeadFit, Settings, Take, Tracks
@@ -79,9 +80,8 @@ def assemble(
     acted = played(acted, neutral, closed, wrong)
     acted = _blanked(_with_gaze(acted, neutral, tracks, rest, first), valid > BRIDGED)
     time_s = clip.time_s[first : first + count]
-    hidden = lost(_shares(acted.motion_names, neutral, solved), SHOWN, clip.fps)
-    found = _events(acted, neutral, tracks, fit, rest, valid, time_s, hidden)
-    found = tuple(sized(event, neutral, solved, time_s) for event in found)
+    found = _events(acted, neutral, solved, tracks, fit, rest, valid, time_s)
+    found = tuple(sized(event, acted.motion_names, neutral, solved, time_s) for event in found)
     shown = visible(found)
     row = np.flatnonzero(np.isfinite(tracks.landmarks[:, 0, 0]))
     confidence = np.interp(np.arange(count) + first, tracks.frame, tracks.confidence)
@@ -113,14 +113,14 @@ def assemble(
 def _events(
     acted: Performance,
     neutral: Neutral,
+    solved: Solved,
     tracks: Tracks,
     fit: HeadFit,
     rest: NDArray[np.int64],
     valid: NDArray[np.uint8],
     time_s: Floats,
-    hidden: NDArray[np.bool_],
 ) -> tuple[Event, ...]:
-    """Events of the skin's units, and of the lids and eyes as the tracker sees them, in source px, where they are not hidden.
+    """Events of the skin's units and sites, and of lids and eyes as the tracker sees them, in source px, where nothing hides them.
 
     Where something hides the face, though it be for a moment, the tracker only guesses the eyes.
     """
@@ -128,22 +128,23 @@ def _events(
     frames = tracks.frame[0] + np.arange(len(time_s))
     seen = np.isfinite(landmarks_between(_believed(tracks, fit), frames)[:, 0, 0]) & (valid == MEASURED)
     (turned, shaken), (closed, gap, trembled) = looks(tracks, frames, rest), closing(tracks, frames, rest)
-    skin = np.array([name not in LIDS for name in acted.motion_names])
-    names = tuple(name for name in acted.motion_names if name not in LIDS)
+    skin = [k for k, name in enumerate(acted.motion_names) if name not in LIDS]
+    places = sites(surface, solved, neutral.patch, acted.motion_names)
+    names = (*(acted.motion_names[k] for k in skin), *places.names, *LIDS, *LOOKS)
     closed[~seen], turned[~seen] = np.nan, np.nan
-    motion = np.c_[acted.motion_px[:, skin] * factor, closed, turned]
-    std = np.c_[acted.motion_std_px[:, skin] * factor, np.tile(np.r_[trembled, shaken], (len(frames), 1))]
+    motion = np.c_[acted.motion_px[:, skin] * factor, places.motion_px * factor, closed, turned]
+    jitter = np.tile(np.r_[trembled, shaken], (len(frames), 1))
+    std = np.c_[acted.motion_std_px[:, skin] * factor, places.std_px * factor, jitter]
     full = factor / surface.unit_scale[: len(surface.unit_names)][skin]
-    full = np.r_[full, gap, np.full(len(LOOKS), eye_radius(surface.px_per_m * factor))]
-    return events.detect(time_s, motion, std, (*names, *LIDS, *LOOKS), valid, full, hidden)
-
-
-def _shares(names: tuple[str, ...], neutral: Neutral, solved: Solved) -> Array:
-    """(T, K) how much is seen of the skin's units, and of lids and looks: the tracker tells them from the whole face."""
-    skin = [k for k, name in enumerate(names) if name not in LIDS]
-    eyes = np.where(solved.covered.any(1), 0.0, 1.0)
-    shares = seen_shares(neutral.surface.basis[skin], neutral.patch, solved.covered)
-    return np.c_[shares, np.tile(eyes[:, None], len(LIDS) + len(LOOKS))]
+    anywhere = np.full(len(places.names), np.median(full))  # a site moves as far as a usual unit
+    full = np.r_[full, anywhere, gap, np.full(len(LOOKS), eye_radius(surface.px_per_m * factor))]
+    eyes = np.where(solved.covered.any(1), 0.0, 1.0)  # the tracker tells them from the whole face
+    shares = np.c_[
+        seen_shares(surface.basis[skin], neutral.patch, solved.covered), places.seen,
+        np.tile(eyes[:, None], len(LIDS) + len(LOOKS)),
+    ]  # fmt: skip
+    hidden = lost(shares, SHOWN, 1 / float(np.median(np.diff(time_s))) if len(time_s) > 1 else 1.0)
+    return events.detect(time_s, motion, std, names, valid, full, hidden)
 
 
 def _believed(tracks: Tracks, fit: HeadFit) -> Tracks:
@@ -152,10 +153,11 @@ def _believed(tracks: Tracks, fit: HeadFit) -> Tracks:
     return replace(tracks, landmarks=np.where(doubted[:, None, None], np.float32(np.nan), tracks.landmarks))
 
 
-def sized(event: Event, neutral: Neutral, solved: Solved, time_s: Floats) -> Event:
+def sized(event: Event, names: tuple[str, ...], neutral: Neutral, solved: Solved, time_s: Floats) -> Event:
     """The event with the size of the skin's motion from onset to apex, all units and detail; less sure than its units are.
 
-    From the onset, not from rest: a small event on top of a smile is not as large as the smile.
+    From the onset, not from rest: a small event on top of a smile is not as large as the smile. An event that none of the units
+    (their names, as of `Performance`) shows, but the skin at its sites, is named by the unit that it is most alike.
     """
     if event.kind in ("blink", "gaze"):
         return event
@@ -165,9 +167,12 @@ def sized(event: Event, neutral: Neutral, solved: Solved, time_s: Floats) -> Eve
     # What was under way when the measurement began was seen to end, not to begin.
     still = onset if onset < apex else offset
     shown = ~covered_skin(neutral.patch, solved.covered[[still, apex]].any(0))
-    size = largest_motion(neutral.surface, solved, shown, still, apex) * neutral.window.factor
+    moved = skin_motion(neutral.surface, solved, still, apex)
+    size = largest_motion(neutral.surface, moved, shown) * neutral.window.factor
+    units = tuple(unit for unit in event.units if unit.removeprefix("-") in names)
+    units = units or (likest(neutral.surface, moved, names, shown),)
     std = np.hypot(event.peak_std_px * size / max(event.peak_px, 1e-9), SIZE_SHARE * size)
-    return replace(event, peak_px=size, peak_std_px=float(std))
+    return replace(event, units=units, peak_px=size, peak_std_px=float(std))
 
 
 def _with_gaze(

@@ -39,7 +39,9 @@ def main(argv: list[str]) -> int:
         if animations:
             refuse_same(options.take, *animations, *_paths(options, TABLES))
         last: Message = {"type": "result", "text": "", "files": []}
-        if not animations or _paths(options, TABLES):
+        if options.verb == "retarget":
+            last = _retarget(options, report)
+        elif not animations or _paths(options, TABLES):
             last = _run_worker(
                 _for_worker(argv) + _host(options), _paths(options, ("out", "mesh", "preview", *TABLES)), report
             )
@@ -88,6 +90,12 @@ def _gpu_folder() -> str:
     return gpu_folder(bpy.context)
 
 
+def _retarget(options: argparse.Namespace, report: Report) -> Message:
+    from .retarget import retarget_file  # loads Blender, before the worker and after it
+
+    return retarget_file(options, lambda argv, outputs: _run_worker(argv, outputs, report), report)
+
+
 def _refuse_offline() -> None:
     """Blender's online access holds for its command line too."""
     from .heads import offline_reason  # loads Blender, which no other verb needs before its work
@@ -119,12 +127,14 @@ def _add_scene(options: argparse.Namespace, result: Message, report: Report) -> 
     # Blender and numpy load only for a scene: the verbs without one also run where there is no Blender
     from ..backend.heads import load_head
     from ..backend.take import read_take
+    from .micro_expressions import lent
     from .scene.build import write_blend
 
     report({"type": "progress", "stage": "Building the scene", "value": 1.0, "seconds_left": None, "rate": None})
     footage = options.source if options.verb == "reconstruct" else None
     name = None if footage else options.source.stem
-    write_blend(options.blend, read_take(options.out), load_head(options.head), clip_path=footage, name=name)
+    with lent():
+        write_blend(options.blend, read_take(options.out), load_head(options.head), clip_path=footage, name=name)
     return {**result, "blend": str(options.blend), "text": f"{result['text']}\nwrote {options.blend}"}
 
 

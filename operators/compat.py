@@ -6,6 +6,9 @@ import bpy
 #: EEVEE was rewritten in 4.2 under a second name, which it lost again in 5.0.
 EEVEE = "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
 
+#: In 5.0 the NLA starts a shape key that no strip moves at 1; before and after at 0.
+KEYS_REST_AT_ONE = bpy.types.ShapeKey.bl_rna.properties["value"].default == 1
+
 
 def channelbag(action: bpy.types.Action, slot: bpy.types.ActionSlot) -> bpy.types.ActionChannelbag:
     """F-curve container of `slot` in `action`, made when missing (4.4+; `Action.fcurves` is gone in 5.0)."""

@@ -98,6 +98,7 @@ class MICROFACE_PT_takes(Tab, bpy.types.Panel):
     """The takes of this scene."""
 
     bl_label = "Takes"
+    bl_order = 2
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

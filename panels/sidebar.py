@@ -7,16 +7,14 @@ from ..operators import properties
 from ..operators.export_animation import MICROFACE_OT_export_animation
 from ..operators.export_table import MICROFACE_OT_export_table
 from ..operators.import_motion import MICROFACE_OT_import_motion
-from ..operators.show_event import MICROFACE_OT_show_event
 from .tab import Tab
-
-LISTED = 8  # events shown; all of them are markers on the timeline
 
 
 class MICROFACE_PT_result(Tab, bpy.types.Panel):
     """What the last job of this session found."""
 
     bl_label = "Result"
+    bl_order = 5
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -24,24 +22,15 @@ class MICROFACE_PT_result(Tab, bpy.types.Panel):
         return bool(properties.job(context).take)
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the events and where the take lies."""
-        state = properties.job(context)
-        column = self.layout.column(align=True)
-        column.label(text=f"Events: {len(state.events)}")
-        for event in state.events[:LISTED]:
-            row = column.split(factor=0.62)
-            button = row.operator(MICROFACE_OT_show_event.bl_idname, text=event.name, icon="MARKER_HLT", emboss=False)
-            button.apex_s = event.apex_s
-            row.label(text=event.unit)
-        if len(state.events) > LISTED:
-            column.label(text=f"and {len(state.events) - LISTED} more on the timeline")
-        self.layout.label(text=bpy.path.basename(state.take), icon="FILE")
+        """Draw where the take lies."""
+        self.layout.label(text=bpy.path.basename(properties.job(context).take), icon="FILE")
 
 
 class MICROFACE_PT_exchange(Tab, bpy.types.Panel):
     """Other programs' files."""
 
     bl_label = "Import and Export"
+    bl_order = 90
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, _context: bpy.types.Context) -> None:

@@ -67,6 +67,11 @@ class Act:
         return float(np.abs(self.moved[list(self.found.units)]).max())
 
     @property
+    def ways(self) -> set[tuple[int, int]]:
+        """The units that take part, and which way each goes."""
+        return {(unit, int(np.sign(self.moved[unit]))) for unit in self.found.units}
+
+    @property
     def part(self) -> str:
         """Part of the face that moves most, "" for none."""
         own = np.abs(self.moved[list(self.found.units)])

@@ -3,13 +3,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .act import LONGEST_MICRO, Act, joined
 
 WAVER = 0.25  #: of a held expression: what is slow and smaller is not another one
 BESIDE = 0.1  #: s between the halves of a blink
 LONGEST_BLINK = 0.6  #: s
-SYLLABLES = 2  #: mouth events in a row that are speech
-LONGEST_SYLLABLE = 0.75  #: s
+JAW = "jawOpen"
+SYLLABLES = 2  #: of the jaw in a row that are speech,
+#: And of the lips, one way, or one way and the other: an expression goes and returns, and a solve may overshoot on either side.
+BEATS, TURNS = 3, 4
+BEAT = 0.4  #: s from one to the next at most: speech has 3 to 7 syllables a second
+LONGEST_SYLLABLE = 0.375  #: s up or down: what is held before or after is no longer one
 PAUSE = 1.0  #: s, the longest between two syllables
 
 
@@ -35,15 +41,30 @@ def _wavers_in(act: Act, other: Act) -> bool:
 
 
 def spoken(acts: list[Act]) -> list[Act]:
-    """Each row of short events of the mouth that follow one another as syllables do as one of kind "speech"."""
+    """Each row of quick events of the mouth in which it moves as syllables do as one of kind "speech"."""
     rows: list[list[Act]] = []
-    syllables = [act for act in acts if act.offset - act.onset <= LONGEST_SYLLABLE]
+    syllables = [act for act in acts if min(act.apex - act.onset, act.offset - act.apex) <= LONGEST_SYLLABLE]
     for act in sorted(syllables, key=lambda act: act.onset):
         if rows and _in_a_row(rows[-1][-1], act, PAUSE):
             rows[-1].append(act)
         else:
             rows.append([act])
-    return [joined(row, "speech") for row in rows if len(row) >= SYLLABLES]
+    return [joined(row, "speech") for row in rows if _talks(row)]
+
+
+def _talks(row: list[Act]) -> bool:
+    """Whether the jaw opens again and again, or any part of the mouth goes to and fro in the rhythm of speech."""
+    names, ways = row[0].names, [act.ways for act in row]
+    for unit, way in set().union(*ways):
+        opened = sum((unit, way) in each for each in ways)
+        if names[unit] == JAW and way > 0 and opened >= SYLLABLES:
+            return True
+        for wanted, beats in (({(unit, way)}, BEATS), ({(unit, way), (unit, -way)}, TURNS)):
+            apexes = [act.apex for act, each in zip(row, ways, strict=True) if wanted & each]
+            quick = np.diff(sorted(apexes)) <= BEAT
+            if any(quick[k : k + beats - 1].all() for k in range(len(apexes) - beats + 1)):
+                return True
+    return False
 
 
 def _in_a_row(first: Act, second: Act, pause: float) -> bool:

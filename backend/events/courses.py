@@ -16,13 +16,14 @@ Array = NDArray[np.float64]
 
 LIDS = ("eyeSquint", "eyeWide")
 #: What is not the skin's own while something else goes on, by the beginnings of the units' names, and for how long
-#: before and after (s). A blink pulls the upper face along and hides the iris; the solve, which knows nothing faster than
-#: 10 Hz, smears that by a tenth of a second. The lids themselves it holds to be slow: they seem to open wide before
-#: and after (1.5 px within 0.7 s). They also go where the eye looks. A mouth that talks is busy until its last syllable.
+#: before and after (s). A blink hides the iris from the tracker and pulls the upper face along; the solve, which knows nothing
+#: faster than 10 Hz, smears that by a tenth of a second. The lids themselves it holds to be slow: they seem to open wide before
+#: and after (1.5 px within 0.7 s). They also go where the eye looks. A mouth that talks is busy until its last syllable, and
+#: takes the wings of the nose along.
 COVERED = {
-    "blink": ((("eyeLook", "eye_", "brow", "nose", "cheekSquint"), 0.1), (LIDS, 0.8)),
+    "blink": ((("eyeLook", "eye_"), 0.04), (("brow", "nose", "cheekSquint"), 0.1), (LIDS, 0.8)),
     "gaze": ((LIDS, 0.8),),
-    "speech": ((REGIONS["mouth"], 0.75),),
+    "speech": (((*REGIONS["mouth"], "nose"), 0.75),),
 }
 PULLED = 0.02  #: of the lids' motion: what the picture of closing eyes does to skin and pose elsewhere
 

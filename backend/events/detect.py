@@ -6,9 +6,9 @@ The rule, for at most one false alarm in two minutes:
 1. An expression rises and returns. How high each unit, and the mean of each left unit and its right one, stands above
    *both* what it was a reach before and what it will be a reach after is looked at for all `REACHES` (`run.rise`).
    A level, a slope and a step do not show; short events show at short reaches, long ones at long.
-2. The noise of that contrast is what the solve claims plus what the clip shows outside events, at the same reach, so
-   noise that is larger, slower or more jerky than claimed, from compression or a drifting pose, raises the bar there; and
-   what lids that close pull along at that moment (`noise`).
+2. The noise of that contrast is a share of what the solve claims (`DOUBT`) plus what the clip shows outside events, at the
+   same reach, so noise that is larger, slower or more jerky than claimed, from compression or a drifting pose, raises the
+   bar there; and what lids that close pull along at that moment (`noise`).
 3. A peak counts above `u` times that noise, where Gaussian noise in all channels together would cross +-u
    `FALSE_ALARMS_PER_MINUTE` times, an equal part of them at every reach. Noise through a Gaussian of s seconds crosses at most
    exp(-u^2/2) / (2 pi sqrt(2) s) times a second (Rice 1945; equality for white noise, smoother noise crosses less), and
@@ -18,35 +18,27 @@ Units that move together make one event. Its course is the sum of its units, eac
 variance; the apex is the top of a parabola fitted there, onset and offset are where the course falls to `EDGE` of the
 apex above the valley (or into its noise), or to the end of what was measured.
 
-Blinks are looked for first, then looks, speech and expressions; each covers what it moves for those that follow (`courses`).
+Blinks are looked for first, then looks, speech and expressions; each covers what it moves for those that follow (`courses`). Looks
+are no matter of noise: they jump (`glance`).
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...models.head.units import ANTAGONISTS
 from ..types import Event, Floats, Ints
-from .act import LEAST_MACRO, LONGEST_MICRO, Act
-from .company import spoken, steady, whole_blinks
+from .act import LONGEST_MICRO, Act
 from .courses import Courses
-from .noise import alarms, calm, measured, thresholds
+from .glance import glances
+from .kind import KINDS, Kind
+from .noise import alarms, calm, claimed, measured, thresholds
 from .peak import grouped, outside, peaks_of
 from .run import REACHES, runs_of
 
 Array = NDArray[np.float64]
 
-#: s, least and longest reach: lids jitter while they are closed, and a syllable is short.
-SPANS = {
-    "blink": (0.16, REACHES[-1]),
-    "gaze": (0.0, REACHES[-1]),
-    "speech": (0.0, 0.32),
-    "expression": (0.0, REACHES[-1]),
-}
-SOLVED = 0.05  #: s for which the error of the solve, band-limited at 10 Hz, repeats itself
 LOOKS = (("Down", "Up"), ("Up", "Down"), ("In", "Out"), ("Out", "In"))
 ROUNDS = 4  #: of telling noise from events
 
@@ -66,7 +58,8 @@ def detect(
         time_s: (T,) s, rising.
         motion_px: (T, E) signed size of every unit in the picture, px; 0 is the neutral template.
         std_px: (T, E) its standard deviation.
-        names: (E,) `eyeBlink*` become blinks, `eyeLook*` and `eye_*` gaze; none of them joins an expression.
+        names: (E,) of units, or of places by the unit that moves them ("mouthFunnel 7 x"). `eyeBlink*` become blinks,
+            `eyeLook*` and `eye_*` gaze; none of them joins an expression.
         valid: (T,) frames above `BRIDGED` split the clip.
         full_px: (E,) the units' size at full strength, of a lid the gap it closes, of a look the eye's radius: lids and looks that
             move only a little of it are none. None = not known.
@@ -79,71 +72,46 @@ def detect(
     left = Courses(time_s, motion_px, std_px, names, valid, full_px, pulled, shown)
     left = left if hidden is None else left.straight(hidden)
     acts: list[Act] = []
-    for kind, belongs, whole in KINDS:
-        own = left.of(tuple(k for k, name in enumerate(names) if belongs(name)))
-        some = _acts(own, kind, whole) if own.names else []
-        left = left.without(some) if kind != "expression" else left
-        left = left.pulled(own, some) if kind == "blink" else left
+    for kind in KINDS:
+        own = left.of(tuple(k for k, name in enumerate(names) if kind.measures(name)))
+        some = _found(own, kind) if own.names else []
+        left = left.without(some) if kind.name != "expression" else left
+        left = left.pulled(own, some) if kind.name == "blink" else left
         acts += some
     events = [_event(act, time_s) for act in acts if act.is_whole]
     return tuple(sorted(events, key=lambda event: event.onset_s))
 
 
-def _acts(courses: Courses, kind: str, whole: Whole) -> list[Act]:
+def _found(courses: Courses, kind: Kind) -> list[Act]:
+    members = channels(courses.names)
+    return glances(courses, members) if kind.name == "gaze" else _rising(courses, kind, members)
+
+
+def _rising(courses: Courses, kind: Kind, members: list[tuple[int, ...]]) -> list[Act]:
     """What moves above the noise outside it.
 
-    A mouth may talk from the clip's beginning to its end and show no noise at all: speech has to beat what is claimed.
+    A mouth may talk from the clip's beginning to its end and show no noise at all: speech is held against the rest of the face.
     """
-    members = channels(courses.names)
     motion, std = (np.column_stack([x[:, k].mean(1) for k in members]) for x in (courses.motion_px, courses.std_px))
     shown = np.column_stack([courses.shown[:, k].all(1) for k in members])
-    large = np.full(len(members), np.inf)
-    if kind == "expression" and courses.full_px is not None:
-        large = LEAST_MACRO * np.array([courses.full_px[list(units)].mean() for units in members])
-    shown &= kind != "speech"
+    wanted = np.array([all(kind.shows(courses.names[k]) for k in units) for units in members])
+    shown &= ~wanted | (kind.name != "speech")
+    full = np.inf if courses.full_px is None else np.array([courses.full_px[list(units)].mean() for units in members])
+    large = np.broadcast_to(kind.beyond * full, len(members))
     runs = list(runs_of(courses.time_s, motion, std, courses.valid, courses.pulled_px, shown, large))
     if not runs:
         return []
-    lasting = runs[0].step if kind in ("blink", "gaze") else SOLVED
     least, reaches = thresholds(len(members), runs[0].step), range(len(REACHES))
     masks, acts = [calm(runs, reach) for reach in reaches], list[Act]()
+    claim = claimed(kind.lasting or runs[0].step, kind.doubt)
     for _ in range(ROUNDS):
-        noise = measured(runs, masks, lasting)
-        found = grouped(list(peaks_of(runs, noise, least, SPANS[kind])), runs, noise, members)
-        acts = whole([Act(kind, item, runs[item.run], courses.names, courses.full_px) for item in found])
+        noise = measured(runs, masks, claim)
+        tops = [peak for peak in peaks_of(runs, noise, least, kind.spans) if wanted[peak.channel]]
+        found = grouped(tops, runs, noise, members)
+        acts = kind.whole([Act(kind.name, item, runs[item.run], courses.names, courses.full_px) for item in found])
         acts = [act for act in acts if act.is_large]
         masks = [outside(runs, [act.found for act in acts], members, reach) for reach in reaches]
     return acts
-
-
-def _is_lid(name: str) -> bool:
-    return name.startswith("eyeBlink")
-
-
-def _is_look(name: str) -> bool:
-    return name.startswith(("eyeLook", "eye_"))
-
-
-def _talks(name: str) -> bool:
-    return name == "jawOpen"
-
-
-def _shows(name: str) -> bool:
-    return not _is_lid(name) and not _is_look(name)
-
-
-def _as_found(acts: list[Act]) -> list[Act]:
-    return acts
-
-
-Whole = Callable[[list[Act]], list[Act]]
-#: What is looked for, in this order; in which units; and what makes events of the tops found there.
-KINDS: tuple[tuple[str, Callable[[str], bool], Whole], ...] = (
-    ("blink", _is_lid, whole_blinks),
-    ("gaze", _is_look, _as_found),
-    ("speech", _talks, spoken),
-    ("expression", _shows, steady),
-)
 
 
 def channels(names: tuple[str, ...]) -> list[tuple[int, ...]]:

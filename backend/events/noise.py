@@ -21,6 +21,9 @@ PRIOR = 8.0  #: independent samples that the usual unit is worth when the noise 
 QUIET = 0.4  #: of the frames: an event may fill most of a clip
 UNLIKE = 3.0  #: times the usual unit's noise: one that moves more has not been at rest
 CLEAR = 4.0  #: deviations of what is clearly no noise
+#: Of what a solve claims, to be added to what is measured: its deviation is what it does not know of a motion, not how far its
+#: estimate, drawn towards rest, scatters when there is none. Five deviations of noise are then at least two of what is claimed.
+DOUBT = 0.4
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Noise:
         power: (reaches, C) sum of the squared bend there.
         count: (reaches, C) how many samples that is.
         usual: (reaches,) mean square of the unit in the middle.
-        claim: (reaches,) mean square that the solve claims.
+        claim: (reaches,) mean square that is claimed.
     """
 
     runs: list[Run]
@@ -101,9 +104,9 @@ def thresholds(channels: int, step: float) -> list[float]:
     ]
 
 
-def claimed(lasting: float) -> Array:
-    """(reaches,) mean square of the bend of noise of size 1 that repeats itself for `lasting` seconds and is white else."""
-    return np.asarray(1.5 * np.minimum(lasting / (2 * np.sqrt(np.pi) * BLUR * np.array(REACHES)), 1.0))
+def claimed(lasting: float, doubt: float) -> Array:
+    """(reaches,) mean square of the bend of noise of size `doubt` that repeats itself for `lasting` seconds and is white else."""
+    return np.asarray(1.5 * doubt**2 * np.minimum(lasting / (2 * np.sqrt(np.pi) * BLUR * np.array(REACHES)), 1.0))
 
 
 def calm(runs: list[Run], reach: int) -> Masks:
@@ -116,13 +119,13 @@ def calm(runs: list[Run], reach: int) -> Masks:
     return [(np.abs(run.rises[reach].bend) <= most) & run.restful(reach) for run in runs]
 
 
-def measured(runs: list[Run], kept: list[Masks], lasting: float) -> Noise:
+def measured(runs: list[Run], kept: list[Masks], claim: Array) -> Noise:
     """The noise outside events, with the usual unit's where there is little of one's own, and what is claimed.
 
     Args:
         runs: of the clip.
         kept: per reach and run, (m, C) where a channel shows noise alone.
-        lasting: s for which the claimed noise repeats itself.
+        claim: (reaches,) mean square that is claimed.
     """
     power, count, usual = [], [], [0.0]
     for reach, masks in enumerate(kept):
@@ -133,4 +136,4 @@ def measured(runs: list[Run], kept: list[Masks], lasting: float) -> Noise:
         usual.append(
             max(usual[-1], float(np.median(own)) if len(own) else 0.0)
         )  # what wanders goes no less far in more time
-    return Noise(runs, kept, np.stack(power), np.stack(count), np.array(usual[1:]), claimed(lasting))
+    return Noise(runs, kept, np.stack(power), np.stack(count), np.array(usual[1:]), claim)

@@ -60,7 +60,7 @@ def embed(
         people: per turn.
     """
     rng = np.random.default_rng(SEED)
-    places: dict[float, list[Array]] = {0.0: [], OPEN: []}
+    places: dict[float, list[Array]] = {0.0: [], OPEN: []} if _has_jaw(head) else {0.0: []}
     for turn in turns:
         for person in range(people):
             shape = SPREAD * rng.standard_normal(len(head.identity)) * (person > 0)
@@ -69,8 +69,12 @@ def embed(
                 found.append(np.full((COUNT, 3), np.nan) if seen is None else seen)
         if np.isnan(places[0.0]).all():  # not even from the front
             break
-    closed, opened = (np.stack(found) for found in places.values())
-    return _settle(head, closed, opened)
+    closed = np.stack(places[0.0])
+    return _settle(head, closed, np.stack(places.get(OPEN, [np.full((COUNT, 3), np.nan)])))
+
+
+def _has_jaw(head: HeadModel) -> bool:
+    return bool(head.weights[:, head.joint_names.index("jaw")].any())
 
 
 def _jaw(head: HeadModel, vertices: Array, joints: Array, angle: float) -> Array:

@@ -30,14 +30,14 @@ def closest_points(points: Floats, corners: Floats) -> tuple[NDArray[np.int64], 
     tried = min(CANDIDATES, len(corners))
     _, near = tree.query(points, k=tried)
     near = np.asarray(near).reshape(len(points), tried)
-    weight = _project(np.asarray(points, np.float64)[:, None], corners[near])
+    weight = project(np.asarray(points, np.float64)[:, None], corners[near])
     place = np.einsum("nkc,nkcd->nkd", weight, corners[near])
     best = np.linalg.norm(place - np.asarray(points)[:, None], axis=-1).argmin(1)
     row = np.arange(len(near))
     return near[row, best], weight[row, best]
 
 
-def _project(point: Array, corner: Floats) -> Array:
+def project(point: Array, corner: Floats) -> Array:
     """Weights (..., 3) of the closest points on triangles (..., 3, 3): inside, or the best of three edges."""
     a, b, c = corner[..., 0, :], corner[..., 1, :], corner[..., 2, :]
     ab, ac, ap = b - a, c - a, point - a

@@ -119,11 +119,11 @@ def _laid_on(head: HeadModel, source: HeadModel) -> Laid:
         each.landmark_points(vertices)[[each.landmark_index.tolist().index(k) for k in common]]
         for each, vertices in ((head, here), (source, there))
     )
-    turn, centre = _similarity(start, to), np.stack([start.mean(0), to.mean(0)])
+    turn, centre = similarity(start, to), np.stack([start.mean(0), to.mean(0)])
     near, whole = ((points - centre[0]) @ turn.T + centre[1] for points in (start, there))
     over = RBFInterpolator(near, to, kernel="thin_plate_spline", smoothing=STIFFNESS)(whole)
-    theirs = _skin_faces(source)
-    rows = np.unique(_skin_faces(head)).astype(np.int64)
+    theirs = skin_faces(source)
+    rows = np.unique(skin_faces(head)).astype(np.int64)
     triangle, weight = closest_points(here[rows], over[theirs])
     gap = np.linalg.norm(np.einsum("nk,nkc->nc", weight, over[theirs[triangle]]) - here[rows], axis=1)
     follow = np.clip((FAR - gap) / (FAR - NEAR), 0, 1)
@@ -138,7 +138,7 @@ def _opened(head: HeadModel, angle: float) -> Array:
     return head.pose(head.template, head.joint_template, pose)
 
 
-def _similarity(start: Array, to: Array) -> Array:
+def similarity(start: Array, to: Array) -> Array:
     """Rotation times scale (3, 3) that carries points best from `start` to `to`, about their means (Umeyama 1991)."""
     a, b = start - start.mean(0), to - to.mean(0)
     left, size, right = np.linalg.svd(b.T @ a)
@@ -146,5 +146,6 @@ def _similarity(start: Array, to: Array) -> Array:
     return np.asarray((left * sign) @ right * (size * sign).sum() / (a**2).sum())
 
 
-def _skin_faces(head: HeadModel) -> NDArray[np.int32]:
+def skin_faces(head: HeadModel) -> NDArray[np.int32]:
+    """(F', 3) the triangles of skin."""
     return head.faces[np.array(head.part_names)[head.face_part] == "skin"]

@@ -7,6 +7,7 @@ Bezier handles would overshoot. Before a gap without a face the last pose is hel
 
 from __future__ import annotations
 
+from colorsys import hsv_to_rgb
 from typing import Any, Literal
 
 import bpy
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 
 from ...backend.types import Take
 from ...models.head.model import HeadModel
+from ...models.head.regions import region_of
 from ...models.head.rotation import rotation_matrix
 from .. import compat
+from ..head import NAMES
 from .performance import Channel, keyed_frames
 from .space import head_location
 
@@ -26,6 +29,10 @@ Array = NDArray[np.float64]
 SlotType = Literal["KEY", "OBJECT", "CAMERA"]
 
 CONSTANT, LINEAR = 0, 1  # values of Keyframe.interpolation
+
+#: Hue of a region's curves in the editors, 0..1; what belongs to none, such as detail, is grey.
+HUES = {"brows": 0.08, "eyes": 0.55, "nose": 0.75, "mouth": 0.95, "jaw": 0.33}
+SHADES = (0.95, 0.75, 0.55)  # of neighbouring units
 
 
 def build_action(
@@ -69,6 +76,7 @@ def add_curve(
     points.add(len(frames))
     points.foreach_set("co", np.column_stack([frames, values]).astype(np.float32).ravel())
     points.foreach_set("interpolation", np.broadcast_to(kinds, len(frames)).astype(np.uint8))
+    points.foreach_set("select_control_point", np.zeros(len(frames), bool))  # else all are drawn in orange
     curve.update()
     return curve
 
@@ -83,11 +91,29 @@ def quaternions(vectors: Floats) -> Array:
 
 
 def _key_shapes(bag: Any, channels: list[Channel], keys: bpy.types.Key, timing: tuple[Floats, Any]) -> None:
-    """A key that stays 0 (a unit that the jaw or the eyes own) gets no curve and stays free for the artist."""
-    for channel, key in zip(channels, keys.key_blocks[1:], strict=True):
+    """A key that stays 0 (a unit that the jaw or the eyes own) gets no curve and stays free for the artist.
+
+    Curves are grouped and coloured by region.
+    """
+    groups: dict[str, Any] = {}
+    for number, (channel, key) in enumerate(zip(channels, keys.key_blocks[1:], strict=True)):
         if channel.values.any():
-            path = f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value'
-            add_curve(bag, path, 0, timing[0], channel.values, timing[1])
+            curve = add_curve(bag, key_path(key.name), 0, timing[0], channel.values, timing[1])
+            region = region_of(channel.name)
+            title = NAMES.get(region, "Detail")
+            groups[title] = groups.get(title) or bag.groups.new(title)
+            curve.group = groups[title]
+            curve.color_mode, curve.color = "CUSTOM", _colour(region, number)
+
+
+def key_path(name: str) -> str:
+    """The path of a shape key's value from its Key datablock."""
+    return f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
+
+
+def _colour(region: str, number: int) -> tuple[float, float, float]:
+    """Of the region's hue, lighter or darker than the curve before."""
+    return hsv_to_rgb(HUES.get(region, 0), 0.75 if region in HUES else 0, SHADES[number % len(SHADES)])
 
 
 def _key_bones(bag: Any, take: Take, head: HeadModel, keyed: NDArray[np.bool_], timing: tuple[Floats, Any]) -> None:

@@ -17,17 +17,20 @@ from ...backend.types import Clip, Take
 from ...backend.video import open_clip
 from ...models.head.correctives import bake
 from ...models.head.model import HeadModel
+from ..micro_expressions import attached
 from . import stage
 from .action import build_action
 from .armature import build_armature
 from .camera import build_camera, set_resolution
+from .events import add_rows
 from .footage import add_footage
-from .live import add_live_correctives
-from .markers import add_markers
+from .live import add_live_correctives, add_strength_correctives
+from .markers import add_markers, remember
 from .mesh import build_head, slider_range
 from .performance import channels, keyed_frames
 from .rate import rate as scene_rate
 from .rate import seconds_to_frame, set_rate
+from .strength import add_strength
 
 #: Custom property of the head: how far the baked pose correctives are from the exact ones at most, mm.
 CORRECTIVE_ERROR = "pose_corrective_error_mm"
@@ -81,17 +84,25 @@ def build_scene(
     action = build_action(label, take, head, moving, seconds_to_frame(take.time_s, fps), thing, rig)
     if head.citation:  # the terms of other people's heads stay with what is made of them
         thing["head"], thing["head_licence"], thing["head_citation"] = head.name, head.licence, head.citation
+    add_strength(thing, rig, head, moving)
     if live:
         add_live_correctives(thing, rig, head)
     elif baked and len(baked.basis):
         thing[CORRECTIVE_ERROR] = 1000 * baked.error_m
+        add_strength_correctives(thing, rig, head)
     camera = build_camera(collection, label, take)
     if path and path.exists():
         add_footage(scene, camera, take, path, _times(take, path, clip), fps)
     add_markers(scene, action, take, fps)
+    if attached():  # always, but where a script builds scenes without the add-on
+        add_rows(thing, take.events)
+        remember(scene, thing)
     scene.camera = camera if empty else scene.camera or camera
     if empty:
         stage.dress(scene, collection, take, fps)
+    for other in context.view_layer.objects.selected[:]:
+        other.select_set(False)
+    thing.select_set(True)  # the editors show the curves of what is selected
     context.view_layer.objects.active = thing
     return collection
 
@@ -130,13 +141,13 @@ def write_blend(path: Path, take: Take, head: HeadModel, clip_path: str | Path |
     open_take(take, head, clip_path, name)
     _look_through_camera()
     with whole_file(path) as part:
-        part.touch()  # fails at once, in the system's words, where nothing can be written
-        part.unlink()  # of an existing file Blender would keep a copy
-        _save(part)
+        save_whole(part)
 
 
-def _save(part: Path) -> None:
+def save_whole(part: Path) -> None:
     """Save and read back: on a full disk Blender cuts a compressed file short without a word."""
+    part.touch()  # fails at once, in the system's words, where nothing can be written
+    part.unlink()  # of an existing file Blender would keep a copy
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(part), copy=True, check_existing=False, compress=True)
     except RuntimeError as error:

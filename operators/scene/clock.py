@@ -39,6 +39,10 @@ class Clock:
         """Scene frames of times in seconds."""
         return np.asarray(time_s, np.float64) * self.rate + FIRST_FRAME + self.shift
 
+    def seconds(self, frames: Array) -> Array:
+        """Times in seconds of scene frames."""
+        return (np.asarray(frames, np.float64) - FIRST_FRAME - self.shift) / self.rate
+
 
 def sampling_clock(time_s: Array) -> Clock:
     """The clock for keys at `time_s` (T,), increasing."""

@@ -3,7 +3,7 @@
 
 They sample whole frames of the scene. So the scene is lent the clock of the keys (`clock.py`), the keys are laid on its
 frames in a copy of the action, and everything is given back, also when an exporter fails. Frame 1 is the footage's time
-0, as in the scene; a file's own time is the frame over the rate.
+0, as in the scene; a file's own time is the frame over the rate. Strength is baked into the keys (`baked.py`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from ...backend.atomic import whole_file
 from ...backend.errors import MicrofaceError
+from .baked import plain, shown, write_shown
 from .clock import Clock, sampling_clock
-from .rate import frame_to_seconds
+from .rate import frame_to_seconds, seconds_to_frame
 from .rate import rate as scene_rate
 
 Array = NDArray[np.float64]
@@ -63,7 +64,7 @@ def write_animation(context: bpy.types.Context, head: Head, path: Path) -> Clock
         The clock of the file.
 
     Raises:
-        MicrofaceError: ``unknown_format``, ``no_keys``, ``not_exported``, or as `atomic.whole_file`.
+        MicrofaceError: ``unknown_format``, ``no_keys``, ``too_strong``, ``not_exported``, or as `atomic.whole_file`.
     """
     exporter = EXPORTERS.get(path.suffix.lower())
     if exporter is None:
@@ -72,11 +73,16 @@ def write_animation(context: bpy.types.Context, head: Head, path: Path) -> Clock
     scene, name = context.scene, _animated(head)[0].action.name
     times = frame_to_seconds(_key_frames(head), scene_rate(scene))
     clock = sampling_clock(times)
+    first, last = np.round(clock.frames(times[[0, -1]]))
+    frames = np.arange(first, last + 1)
+    strong = shown(scene, head.mesh, head.rig, seconds_to_frame(clock.seconds(frames), scene_rate(scene)))
     with whole_file(path) as part, ExitStack() as undo:
         made = part.with_suffix(path.suffix.lower())  # exporters add what is missing
         undo.callback(_remove, made)
         undo.enter_context(_selected(context, head))
+        undo.enter_context(plain(head.mesh, head.rig, strong))
         undo.enter_context(_retimed(head, scene, clock))
+        write_shown(head.mesh, head.rig, strong, frames)
         undo.enter_context(_lent(scene, clock, times))
         _run(exporter, made, clock, name, path)
         made.replace(part)
@@ -105,13 +111,15 @@ def _gltf(path: str, clock: Clock, name: str) -> set[str]:
     return bpy.ops.export_scene.gltf(
         filepath=path, export_format="GLB", use_selection=True, export_animation_mode="ACTIVE_ACTIONS",
         export_frame_range=True, export_force_sampling=True, export_optimize_animation_size=False,
-        export_all_influences=True, export_morph_animation=True, export_nla_strips_merged_animation_name=name,
+        export_all_influences=True, export_morph_animation=True, export_def_bones=True,
+        export_nla_strips_merged_animation_name=name,
     )  # fmt: skip
 
 
 def _fbx(path: str, _clock: Clock, _name: str) -> set[str]:
     return bpy.ops.export_scene.fbx(
         filepath=path, use_selection=True, object_types={"ARMATURE", "MESH"}, add_leaf_bones=False,
+        use_armature_deform_only=True,
         use_mesh_modifiers=False, bake_anim=True, bake_anim_use_nla_strips=False, bake_anim_use_all_actions=False,
         bake_anim_force_startend_keying=True, bake_anim_step=1.0, bake_anim_simplify_factor=0.0,
     )  # fmt: skip
@@ -128,7 +136,7 @@ def _alembic(path: str, _clock: Clock, _name: str) -> set[str]:
 def _usd(path: str, _clock: Clock, _name: str) -> set[str]:
     return bpy.ops.wm.usd_export(
         filepath=path, selected_objects_only=True, export_animation=True, export_armatures=True, export_shapekeys=True,
-        only_deform_bones=False, export_hair=False, convert_world_material=False,
+        only_deform_bones=True, export_hair=False, convert_world_material=False,
     )  # fmt: skip
 
 

@@ -52,9 +52,13 @@ def slider_range(name: str, values: NDArray[Any]) -> tuple[float, float]:
     largest = float(np.abs(values).max(initial=0))
     if largest > SLIDER_LIMIT:
         text = f"{name} is keyed to {largest:.2f}; a shape key of Blender holds at most {SLIDER_LIMIT:g}."
-        share = np.floor(1000 * SLIDER_LIMIT / largest) / 1000
-        raise MicrofaceError("too_strong", text, f"Use at most {share:g} times this strength.")
+        raise MicrofaceError("too_strong", text, f"Use at most {share_within(largest):g} times this strength.")
     return min(-1.0, np.floor(values.min(initial=0))), max(1.0, np.ceil(values.max(initial=0)))
+
+
+def share_within(largest: float) -> float:
+    """The strength, in thousandths, that brings a key's largest value just within what its slider holds."""
+    return float(np.floor(1000 * SLIDER_LIMIT / max(largest, 1e-9)) / 1000)
 
 
 def _surface(name: str, basis: Array, head: HeadModel) -> bpy.types.Mesh:

@@ -45,6 +45,6 @@ def seconds_to_frame(seconds: Floats | float, fps: float) -> Array:
     return np.asarray(seconds, np.float64) * fps + FIRST_FRAME
 
 
-def frame_to_seconds(frame: Floats | Ints, fps: float) -> Array:
+def frame_to_seconds(frame: Floats | Ints | float, fps: float) -> Array:
     """Times in seconds of scene frames, any shape."""
     return (np.asarray(frame, np.float64) - FIRST_FRAME) / fps

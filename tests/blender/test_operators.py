@@ -361,13 +361,6 @@ def test_the_scene_of_the_button_gets_the_result_though_another_is_shown(
     assert listener.where == "another"  # the first is gone
 
 
-def test_listed_event_leads_to_its_frame(addon: ModuleType) -> None:
-    scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base = 50, 1.0
-    bpy.ops.microface.show_event(apex_s=0.5)
-    assert scene.frame_current == 26  # time 0 is frame 1
-
-
 def test_no_earlier_take_is_overwritten(tmp_path: Path) -> None:
     for name in ("a.take.npz", "a.001.take.npz"):
         assert free_path(tmp_path, "a") == tmp_path / name

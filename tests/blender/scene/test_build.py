@@ -150,6 +150,20 @@ def test_one_action_with_a_slot_for_keys_and_one_for_bones(head, make_take):
     assert len(bones) == 5 * 4 + 3
 
 
+def test_curves_are_grouped_and_coloured_by_region(head, make_take):
+    collection = build_scene(bpy.context, make_take(head), head, clip_path="clip.mp4")
+    groups, hues = {}, {}
+    for curve in head_bag(collection).fcurves:
+        name = curve.data_path.split('"')[1]
+        groups[name] = curve.group.name
+        hues[name] = round(max(curve.color) - min(curve.color), 2), int(np.argmax(curve.color))
+        assert curve.color_mode == "CUSTOM" and not any(point.select_control_point for point in curve.keyframe_points)
+    assert groups["browInnerUp"] == "Brows" and groups["eyeBlinkLeft"] == "Eyes"
+    assert groups["mouthSmileLeft"] == groups["mouthSmileRight"] == "Mouth" and groups["detail 01"] == "Detail"
+    assert hues["detail 01"][0] == 0 and hues["mouthSmileLeft"][1] == 0 and hues["eyeBlinkLeft"][1] == 2
+    assert only(collection, "MESH").select_get() and bpy.context.selected_objects == [only(collection, "MESH")]
+
+
 def test_sliders_hold_what_is_keyed(head, make_take):
     collection = build_scene(bpy.context, make_take(head), head, clip_path="clip.mp4")
     keys = only(collection, "MESH").evaluated_get(bpy.context.evaluated_depsgraph_get()).data.shape_keys.key_blocks
@@ -211,8 +225,8 @@ def test_a_take_of_another_head_is_refused(head, make_take):
 def test_markers(head, make_take):
     build_scene(bpy.context, make_take(head), head, clip_path="clip.mp4")
     expected = {
-        ("micro 1 onset mouthSmile", 11), ("micro 1 apex mouthSmile", 21), ("micro 1 offset mouthSmile", 31),
-        ("blink 2 onset eyeBlinkLeft", 23), ("blink 2 apex eyeBlinkLeft", 25), ("blink 2 offset eyeBlinkLeft", 27),
+        ("micro 1 mouthSmile onset", 11), ("micro 1 mouthSmile apex", 21), ("micro 1 mouthSmile offset", 31),
+        ("blink 2 eyeBlinkLeft onset", 23), ("blink 2 eyeBlinkLeft apex", 25), ("blink 2 eyeBlinkLeft offset", 27),
     }  # fmt: skip
     assert {(m.name, m.frame) for m in bpy.context.scene.timeline_markers} == expected
     assert {(m.name, m.frame) for m in bpy.data.actions["clip"].pose_markers} == expected

@@ -7,14 +7,18 @@ Blender's importers cut shape keys to sliders of 0..1 (USD, glTF in part); the f
 import json
 import os
 import struct
+from dataclasses import replace
 
 import bpy
 import numpy as np
 import pytest
 from microface.backend.errors import MicrofaceError
 from microface.backend.mesh import vertices_at
+from microface.backend.types import Event
 from microface.operators.scene.build import build_scene
+from microface.operators.scene.captured import captured
 from microface.operators.scene.interchange import find_head, write_animation
+from microface.operators.scene.placed import add_strip
 from microface.operators.scene.space import world_to_camera
 from scipy.spatial import cKDTree
 
@@ -128,6 +132,88 @@ def test_from_a_scene_of_another_rate_and_footage_of_none(head, make_take, tmp_p
     assert state(scene) == before
     assert clock.rate == 120
     assert_comes_back(take, head, tmp_path / f"a{suffix}", clock)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_what_strength_shows_is_what_comes_back(head, make_take, tmp_path, suffix):
+    """Against Blender's own evaluated mesh, with regions that differ and a strength that is keyed."""
+    take = make_take(head, frames=24)
+    take = replace(take, expression=np.clip(take.expression, -1, 1), pose=take.pose * np.float32(0.3))
+    build_scene(bpy.context, take, head, clip_path="clip.mp4")
+    found = find_head(bpy.context)
+    thing = found.mesh
+    thing["strength_mouth"], thing["strength_jaw"], thing["strength_eyes"] = 3.0, 1.5, 0.5
+    for frame, value in ((1, 1.0), (24, 2.0)):
+        thing["strength"] = value
+        thing.keyframe_insert('["strength"]', frame=frame)
+    shown = [points(thing, 1.0 + index) for index in range(24)]
+    before = state(bpy.context.scene)
+    meshes = {(mesh.name, mesh.users) for mesh in bpy.data.meshes}
+    clock = write_animation(bpy.context, found, tmp_path / f"a{suffix}")
+    assert state(bpy.context.scene) == before
+    assert {(mesh.name, mesh.users) for mesh in bpy.data.meshes} == meshes
+    assert thing.data.name == "clip head" and len(bpy.data.shape_keys) == 1
+    np.testing.assert_allclose(points(thing, 9.0), shown[8], atol=1e-7)
+    back = imported(tmp_path / f"a{suffix}", clock)
+    frames = np.round(clock.frames(take.time_s))
+    same = cKDTree(points(back, frames[0])).query(shown[0])[1]
+    for index in range(24):
+        np.testing.assert_allclose(points(back, frames[index])[same], shown[index], atol=5 * METRES, err_msg=suffix)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_what_a_strip_adds_comes_back(head, make_take, tmp_path, suffix):
+    take = make_take(head, frames=40)
+    take = replace(take, expression=np.clip(take.expression, -0.5, 0.5), pose=take.pose * np.float32(0.3))
+    build_scene(bpy.context, take, head, clip_path="clip.mp4")
+    found, scene = find_head(bpy.context), bpy.context.scene
+    units = ("mouthSmileLeft", "jawOpen", "eyeBlinkLeft")
+    event = Event(0.02, 0.06, 0.1, "micro", units, 1.0, 0.1, 0.9)
+    alone = [points(found.mesh, 1.0 + index) for index in range(40)]
+    add_strip(scene, found.mesh, captured(scene, found.mesh, event), "event", 19.0, 0.5, 1.0)
+    shown = [points(found.mesh, 1.0 + index) for index in range(40)]
+    assert np.abs(shown[26] - alone[26]).max() > 1e-3 and np.abs(shown[38] - alone[38]).max() < 1e-6
+    before = state(scene)
+    clock = write_animation(bpy.context, found, tmp_path / f"a{suffix}")
+    assert state(scene) == before
+    np.testing.assert_allclose(points(found.mesh, 27.0), shown[26], atol=1e-7)
+    back = imported(tmp_path / f"a{suffix}", clock)
+    same = cKDTree(points(back, 1.0)).query(shown[0])[1]
+    for index in range(40):
+        np.testing.assert_allclose(points(back, 1.0 + index)[same], shown[index], atol=5 * METRES, err_msg=suffix)
+
+
+def test_other_programs_see_the_units_own_names(head, make_take, tmp_path):
+    take = make_take(head, frames=8)
+    build_scene(bpy.context, take, head, clip_path="clip.mp4")
+    found, names = find_head(bpy.context), {}
+    for strength in (1.0, 2.0):
+        found.mesh["strength"] = strength
+        write_animation(bpy.context, found, tmp_path / f"{strength}.glb")
+        data = (tmp_path / f"{strength}.glb").read_bytes()
+        tree = json.loads(data[20 : 20 + struct.unpack_from("<I", data, 12)[0]])
+        names[strength] = tree["meshes"][0]["extras"]["targetNames"]
+        assert {"root", "neck", "jaw", "eye_left", "eye_right"} <= {node["name"] for node in tree["nodes"]}
+        assert not [node for node in tree["nodes"] if node["name"].startswith("strength")]
+    assert not [name for name in names[1.0] if name.startswith("strength")]
+    added = set(names[2.0]) - set(names[1.0])
+    assert added and all(name.startswith(("strength detail", "strength corrective")) for name in added)
+
+
+def test_an_export_that_would_pass_a_shape_keys_limit_says_what_fits(head, make_take, tmp_path):
+    build_scene(bpy.context, make_take(head, frames=8), head, clip_path="clip.mp4")
+    found = find_head(bpy.context)
+    keys = found.mesh.data.shape_keys
+    animation = keys.animation_data
+    bag = animation.action.layers[0].strips[0].channelbag(animation.action_slot)
+    curve = bag.fcurves.find('key_blocks["mouthSmileLeft"].value')
+    keys.key_blocks["mouthSmileLeft"].slider_max = 10
+    curve.keyframe_points[2].co[1] = 6  # an artist's own key, beyond what the take had
+    curve.update()
+    found.mesh["strength_mouth"] = 2.0
+    with pytest.raises(MicrofaceError, match=r"mouthSmileLeft is keyed to 12.00.*at most 0\.833 times"):
+        write_animation(bpy.context, found, tmp_path / "a.glb")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_times_inside_a_glb_are_the_sources(head, make_take, tmp_path):

@@ -247,7 +247,7 @@ def test_what_is_below_its_own_deviation_is_no_event() -> None:
     """The course is clean, but the solver says that it hardly knows this unit."""
     time = np.arange(400) / 100
     motion = 0.02 * noise(len(time), 100, 10)
-    motion[:, SMILE] += 1.5 * STD * bump(time, 1.0, 1.2, 1.4)
+    motion[:, SMILE] += 1.0 * STD * bump(time, 1.0, 1.2, 1.4)
     assert found(time, motion) == ()
 
 
@@ -358,6 +358,72 @@ def test_a_mouth_that_talks_is_one_event() -> None:
     events = acted(time, {"jawOpen": talk + twitch})
     assert [event.kind for event in events] == ["speech", "micro", "micro", "micro"]
     assert (events[0].onset_s, events[0].offset_s) == pytest.approx((1.03, 2.95), abs=0.05)
+
+
+def lips(time: np.ndarray, beats: list[tuple[float, int]]) -> dict[str, np.ndarray]:
+    """Lips that go one way or the other about some moments, 0.16 s each."""
+    course = sum(way * bump(time, at - 0.08, at, at + 0.08) for at, way in beats)
+    return {"mouthUpperUpLeft": 0.8 * course, "mouthPucker": -course, "browInnerUp": bump(time, 2.0, 2.15, 2.35)}
+
+
+def test_lips_that_go_to_and_fro_as_in_speech_talk_though_the_jaw_rests() -> None:
+    """Four to five syllables a second; brows that rise meanwhile are an expression."""
+    time = np.arange(500) / 100
+    forth = [(1.0 + 0.22 * k, 1) for k in range(8)]
+    events = acted(time, lips(time, forth))
+    assert [event.kind for event in events] == ["speech", "micro"]
+    assert (events[0].onset_s, events[0].offset_s) == pytest.approx((0.94, 2.62), abs=0.06)
+    assert events[1].units == ("browInnerUp",)
+    to_and_fro = [(1.0 + 0.16 * k, (-1) ** k) for k in range(5)]
+    assert [event.kind for event in acted(time, lips(time, to_and_fro))] == ["speech", "micro"]
+
+
+def test_lips_that_move_once_or_twice_do_not_talk() -> None:
+    """Nor when a solve of limited bandwidth lets them overshoot before and after."""
+    time = np.arange(500) / 100
+    twice = acted(time, lips(time, [(1.0, 1), (1.3, 1)]))
+    assert [event.kind for event in twice] == ["micro"] * 3
+    course = bump(time, 0.95, 1.05, 1.15) - 0.5 * (bump(time, 0.85, 0.92, 0.99) + bump(time, 1.11, 1.18, 1.25))
+    assert "speech" not in [event.kind for event in acted(time, {"mouthUpperUpLeft": course, "mouthPucker": -course})]
+
+
+def looks(time: np.ndarray, spans: list[tuple[float, float, float]]) -> np.ndarray:
+    """Both eyes jump within 50 ms, stay (from, to, px) and jump back."""
+    return sum((px * np.clip(np.minimum((time - a) / 0.05, (b - time) / 0.05), 0, 1) for a, b, px in spans), 0 * time)
+
+
+@pytest.mark.parametrize("fps", [30, 100])
+def test_glances_are_told_though_they_fill_most_of_a_clip(fps: int) -> None:
+    time = np.arange(fps) / fps
+    course = looks(time, [(0.05, 0.4, 2.0), (0.5, 0.9, -3.0)])
+    events = acted(time, {"eyeLookOutLeft": course, "eyeLookInRight": course}, 20.0)
+    assert [(event.kind, set(event.units)) for event in events] == [
+        ("gaze", {"eyeLookOutLeft", "eyeLookInRight"}), ("gaze", {"eyeLookInLeft", "eyeLookOutRight"}),
+    ]  # fmt: skip
+    assert [event.onset_s for event in events] == pytest.approx([0.05, 0.5], abs=1.5 / fps)
+    assert [event.offset_s for event in events] == pytest.approx([0.4, 0.9], abs=1.5 / fps)
+
+
+def test_eyes_that_stay_where_they_look_or_follow_something_slow_give_no_glance() -> None:
+    """A head that turns drags the tracked irises along, and back."""
+    time = np.arange(600) / 100
+    step, dragged = 3.0 * (time > 2), 3.0 * bump(time, 3.0, 4.0, 5.0)
+    assert acted(time, {"eyeLookOutLeft": step, "eyeLookInRight": step}, 20.0) == ()
+    assert acted(time, {"eyeLookOutLeft": dragged, "eyeLookInRight": dragged}, 20.0) == ()
+
+
+def test_a_glance_that_ends_in_a_blink_is_told_and_one_eye_alone_is_mistracked() -> None:
+    time = np.arange(600) / 100
+    lids, away = 6 * bump(time, 2.3, 2.4, 2.6), looks(time, [(2.0, 2.4, 2.0)])
+    mistracked = 5 * bump(time, 2.34, 2.45, 2.55)  # nothing is seen of a covered iris
+    lone = looks(time, [(4.0, 4.4, 1.2)])
+    courses = {
+        "eyeBlinkLeft": lids, "eyeBlinkRight": lids, "eyeLookOutLeft": away + mistracked + lone,
+        "eyeLookInRight": away - mistracked - lone,
+    }  # fmt: skip
+    gaze = [event for event in acted(time, courses, 15.0) if event.kind == "gaze"]
+    assert len(gaze) == 1
+    assert gaze[0].onset_s == pytest.approx(2.0, abs=0.03) and 2.25 < gaze[0].offset_s < 2.7
 
 
 def test_a_look_is_named_by_its_way_and_a_wandering_iris_is_none() -> None:

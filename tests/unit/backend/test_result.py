@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The size of an event is that of the skin's motion in the picture."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -35,15 +36,27 @@ def test_a_size_is_the_motion_since_the_onset_in_source_pixels(stage, factor: in
     neutral = template(stage, factor)
     full = 1 / stage.surface.unit_scale[stage.surface.unit_names.index("mouthSmileLeft")]
     smile = held(stage, 0.2 + 0.1 * np.interp(TIME, [0.5, 1.0, 1.5], [0, 1, 0]))
-    found = sized(EVENT, neutral, smile, TIME)
+    found = sized(EVENT, neutral.surface.unit_names, neutral, smile, TIME)
     assert found.peak_px == pytest.approx(0.1 * full * factor, rel=0.3)
     assert found.peak_std_px == pytest.approx(np.hypot(0.1, SIZE_SHARE) * found.peak_px)
 
 
 def test_an_event_that_was_under_way_is_as_large_as_what_was_seen_to_end(stage) -> None:
     neutral = template(stage, 1)
-    rise = sized(EVENT, neutral, held(stage, 0.1 * np.interp(TIME, [0.5, 1.0], [0, 1])), TIME)
+    names = neutral.surface.unit_names
+    rise = sized(EVENT, names, neutral, held(stage, 0.1 * np.interp(TIME, [0.5, 1.0], [0, 1])), TIME)
     cut = Event(0.0, 0.0, 1.0, "macro", ("mouthSmileLeft",), 1.0, 0.1, 1.0)
-    fall = sized(cut, neutral, held(stage, 0.1 * np.interp(TIME, [0.0, 1.0], [1, 0])), TIME)
+    fall = sized(cut, names, neutral, held(stage, 0.1 * np.interp(TIME, [0.0, 1.0], [1, 0])), TIME)
     assert fall.peak_px == pytest.approx(rise.peak_px)
     assert fall.peak_px > 0.1
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_event_of_the_skin_alone_is_named_by_the_unit_that_it_is_most_alike(stage, sign: int) -> None:
+    neutral = template(stage, 1)
+    names = neutral.surface.unit_names
+    shown = held(stage, sign * 0.1 * np.interp(TIME, [0.5, 1.0, 1.5], [0, 1, 0]))
+    found = sized(replace(EVENT, units=("mouthSmileRight 3 x",)), names, neutral, shown, TIME)
+    assert found.units == (("mouthSmileLeft",) if sign > 0 else ("-mouthSmileLeft",))
+    both = sized(replace(EVENT, units=("mouthSmileRight 3 x", "-browInnerUp")), names, neutral, shown, TIME)
+    assert both.units == ("-browInnerUp",)

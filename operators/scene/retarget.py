@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of retargeting that touch Blender's data, between files that the worker reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ...backend.atomic import whole_file
+from ...backend.errors import MicrofaceError
+from ...backend.retarget.performance import Performance, read_performance
+from ...backend.retarget.rig import read_rig, write_rig
+from .build import save_whole
+from .probe import probe
+from .rate import seconds_to_frame, set_rate
+from .rig import Control, find_character, find_controls
+from .rig_action import Existing, refuse_animated, write_action
+
+Opener = Callable[[str], object]
+
+
+def open_character(path: Path) -> bpy.types.Context:
+    """Open or import a file; what is open in this Blender is closed.
+
+    Raises:
+        MicrofaceError: ``no_file`` or ``not_opened``.
+    """
+    if not path.is_file():
+        raise MicrofaceError("no_file", f"There is no file {path}.", "Check the path of the character.")
+    openers: dict[str, Opener] = {
+        ".blend": lambda name: bpy.ops.wm.open_mainfile(filepath=name, load_ui=False),
+        ".glb": lambda name: bpy.ops.import_scene.gltf(filepath=name),
+        ".gltf": lambda name: bpy.ops.import_scene.gltf(filepath=name),
+        ".fbx": lambda name: bpy.ops.import_scene.fbx(filepath=name),
+    }
+    suffix = path.suffix.lower()
+    if suffix != ".blend":
+        bpy.ops.wm.read_homefile(use_empty=True)
+    try:
+        openers[suffix](str(path.resolve()))
+    except (RuntimeError, AttributeError) as error:  # AttributeError: the importer's add-on is not enabled
+        reason = str(error).strip().splitlines()[-1].rstrip(".")
+        text = f"{path} cannot be opened: {reason}."
+        raise MicrofaceError("not_opened", text, "Check that Blender itself can open it.") from error
+    return bpy.context
+
+
+def probe_to_file(context: bpy.types.Context, thing: bpy.types.Object | None, existing: Existing, path: Path) -> None:
+    """Probe the character of an object, or the one with the most controls, and write what was found.
+
+    Raises:
+        MicrofaceError: ``no_rig``, ``animated_rig`` or as `probe`.
+    """
+    character = find_character(context, thing)
+    controls = find_controls(character)
+    rig, kept = probe(context, character, controls)
+    if existing == "refuse":
+        refuse_animated([control for control in kept if control.kind == "key"])
+    write_rig(path, rig)
+
+
+def key_from_file(
+    context: bpy.types.Context,
+    thing: bpy.types.Object | None,
+    folder: Path,
+    name: str,
+    existing: Existing,
+    start: float,
+    strength: float,
+    dress: bool = False,
+) -> bpy.types.Action:
+    """Key what the worker found.
+
+    Args:
+        context: whose scene it is.
+        thing: as it was probed.
+        folder: with rig.npz and controls.npz.
+        name: of the action.
+        existing: what to do where there is animation.
+        start: scene frame of the source's time 0.
+        strength: times which the values are keyed.
+        dress: give the scene the source's frame rate and its range.
+
+    Raises:
+        MicrofaceError: ``rig_changed``, or as `write_action`.
+    """
+    performance = read_performance(folder / "controls.npz")
+    controls = _matched(find_controls(find_character(context, thing)), read_rig(folder / "rig.npz").names)
+    if dress:
+        _dress(context.scene, performance)
+    return write_action(context.scene, controls, performance, name, existing, start, strength)
+
+
+def _matched(controls: list[Control], names: tuple[str, ...]) -> list[Control]:
+    """The controls of those names, as they are now."""
+    known = {control.name: control for control in controls}
+    lost = [name for name in names if name not in known]
+    if lost:
+        text = f"The rig has changed since it was probed: it has no '{lost[0]}' any more."
+        raise MicrofaceError("rig_changed", text, "Retarget again.")
+    return [known[name] for name in names]
+
+
+def _dress(scene: bpy.types.Scene, performance: Performance) -> None:
+    """The source's own rate and range."""
+    steps = np.diff(performance.time_s)
+    fps = 1 / float(np.median(steps)) if len(steps) else 25.0
+    set_rate(scene, fps)
+    first, last = seconds_to_frame(performance.time_s[[0, -1]], fps)
+    scene.frame_start, scene.frame_end = int(np.floor(first + 1e-6)), int(np.ceil(last - 1e-6))
+    scene.frame_set(scene.frame_start)
+
+
+def save_character(path: Path) -> None:
+    """Save a copy of what is open.
+
+    Raises:
+        MicrofaceError: as `atomic.whole_file`.
+    """
+    with whole_file(path) as part:
+        save_whole(part)

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A character's face and what moves it: shape keys, bones, custom properties, found without being told.
+
+A control is one number. Keys of one name on several meshes (skin, lashes, teeth, beard) are one control; a bone has six,
+its turns about its own axes and its shifts along them. Values count from rest: what a control has before anything is
+played on it, or its neutral where it is animated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+from mathutils import Matrix, Vector
+
+from ...backend.errors import MicrofaceError
+
+LIMIT = 1.0  # rad, and at most how far a bone turns for an expression
+REACH = 0.05  # of the rig's size, how far it shifts
+STEP = {"key": 1.0, "rotation": 0.002, "location": 0.01, "property": 1.0}  # probing; location: of the rig's size
+CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")  # of a bone
+OURS = "microface"  # beginning of the names of our own properties
+
+
+@dataclass(frozen=True)
+class Control:
+    """One number of a rig."""
+
+    name: str
+    kind: str  #: key, rotation, location or property
+    owners: tuple[Any, ...]  #: shape keys, or the pose bone, or the owner of the property
+    index: int  #: axis of a bone's turn or shift
+    low: float  #: bounds, counted from rest
+    high: float
+
+    @property
+    def owner(self) -> bpy.types.ID:
+        """The datablock that animation of it belongs to; of keys of several meshes, the first."""
+        return self.owners[0].id_data
+
+    @property
+    def datablocks(self) -> tuple[bpy.types.ID, ...]:
+        """All of them."""
+        return tuple(key.id_data for key in self.owners) if self.kind == "key" else (self.owner,)
+
+    @property
+    def part(self) -> str:
+        """The bone's or key's own name."""
+        return self.name if self.kind in ("key", "property") else str(self.owners[0].name)
+
+
+@dataclass(frozen=True)
+class Character:
+    """The objects that belong together."""
+
+    name: str
+    meshes: tuple[bpy.types.Object, ...]
+    rigs: tuple[bpy.types.Object, ...]  #: armatures
+
+    @property
+    def animated(self) -> tuple[bpy.types.ID, ...]:
+        """The datablocks whose animation data move it: shape keys, armature objects."""
+        keys = [mesh.data.shape_keys for mesh in self.meshes if mesh.data.shape_keys]
+        return (*dict.fromkeys(keys), *self.rigs)
+
+
+def find_character(context: bpy.types.Context, thing: bpy.types.Object | None = None) -> Character:
+    """The character of an object, or the one of the scene with the most controls.
+
+    Raises:
+        MicrofaceError: ``no_rig``.
+    """
+    context.view_layer.update()  # what has just been linked counts as hidden before
+    chosen = [thing] if thing else [one for one in context.view_layer.objects if one.visible_get()]
+    families = dict.fromkeys(_root(one) for one in chosen if one.type in ("MESH", "ARMATURE"))
+    characters = [character for root in families if (character := _character(context, root)).meshes]
+    characters = [one for one in characters if any(mesh.data.shape_keys for mesh in one.meshes) or one.rigs]
+    if not characters:
+        where = f"{thing.name} is no" if thing else "Nothing in the scene is a"
+        text = f"{where} rig: there is no visible mesh with shape keys or an armature."
+        raise MicrofaceError("no_rig", text, "Choose the character's mesh or armature, and show it.")
+    return max(characters, key=_richness)
+
+
+def _root(thing: bpy.types.Object) -> bpy.types.Object:
+    """The object that a character hangs on: the armature that deforms it, or its uppermost parent."""
+    rig = next((one.object for one in thing.modifiers if one.type == "ARMATURE" and one.object), None)
+    thing = rig or thing
+    while thing.parent:
+        thing = thing.parent
+    return thing
+
+
+def _character(context: bpy.types.Context, root: bpy.types.Object) -> Character:
+    family = [one for one in context.view_layer.objects if one.visible_get() and _root(one) == root]
+    rigs = [one for one in context.view_layer.objects if one.type == "ARMATURE" and _root(one) == root]
+    meshes = [one for one in family if one.type == "MESH" and len(one.data.polygons)]
+    return Character(root.name, tuple(meshes), tuple(rigs))
+
+
+def _richness(character: Character) -> tuple[int, int]:
+    keys = sum(len(mesh.data.shape_keys.key_blocks) for mesh in character.meshes if mesh.data.shape_keys)
+    return keys, sum(len(rig.pose.bones) for rig in character.rigs)
+
+
+def find_controls(character: Character) -> list[Control]:
+    """Everything of a character that can be set, that nothing else sets and nobody has locked."""
+    return [*_keys(character), *_bones(character), *_properties(character)]
+
+
+def _keys(character: Character) -> Iterator[Control]:
+    """Shape keys by their names; of several meshes at once."""
+    named: dict[str, list[bpy.types.ShapeKey]] = {}
+    for keys in dict.fromkeys(mesh.data.shape_keys for mesh in character.meshes if mesh.data.shape_keys):
+        driven = _driven(keys)
+        for key in keys.key_blocks if keys.use_relative and not keys.library else ():
+            path = key.path_from_id("value")
+            if key != keys.reference_key and (path, 0) not in driven and not key.lock_shape and not key.mute:
+                named.setdefault(key.name, []).append(key)
+    for name, owners in named.items():
+        rest = key_rest(owners[0])
+        low, high = max(key.slider_min for key in owners), min(key.slider_max for key in owners)
+        yield Control(name, "key", tuple(owners), 0, min(low - rest, 0.0), max(high - rest, 0.0))
+
+
+def key_rest(key: bpy.types.ShapeKey) -> float:
+    """What a key's values count from: 0 where it is animated."""
+    return 0.0 if keyed(key.id_data, key.path_from_id("value")) else float(key.value)
+
+
+def _bones(character: Character) -> Iterator[Control]:
+    """Turns and shifts of bones that are free to move."""
+    for rig in character.rigs:
+        if rig.library:
+            continue
+        size, driven = max(*rig.dimensions), {path for path, _ in _driven(rig)}
+        for bone in rig.pose.bones:
+            paths = {bone.path_from_id(name) for name in ("location", "rotation_quaternion", "rotation_euler")}
+            if paths & driven or any(not one.mute for one in bone.constraints):
+                continue
+            for index, axis in enumerate("xyz"):
+                if not bone.lock_rotation[index]:
+                    yield Control(f"{bone.name} turn {axis}", "rotation", (bone,), index, -LIMIT, LIMIT)
+            for index, axis in enumerate("xyz"):
+                if not bone.lock_location[index] and not bone.bone.use_connect:
+                    reach = REACH * size
+                    yield Control(f"{bone.name} shift {axis}", "location", (bone,), index, -reach, reach)
+
+
+def _properties(character: Character) -> Iterator[Control]:
+    """Custom properties with bounds, of objects, armatures and bones: others may be read by drivers of the face."""
+    owners = [*character.rigs, *(bone for rig in character.rigs for bone in rig.pose.bones), *character.meshes]
+    for owner in owners:
+        for name, value in owner.items():
+            if isinstance(value, float) and not name.startswith(("_", OURS)):
+                told = owner.id_properties_ui(name).as_dict()
+                low, high = float(told.get("min", 0.0)), float(told.get("max", 1.0))
+                if high - low < 1e3:
+                    label = f"{owner.name} {name}"
+                    yield Control(label, "property", (owner, name), 0, min(low - value, 0.0), max(high - value, 0.0))
+
+
+def _driven(owner: bpy.types.ID) -> set[tuple[str, int]]:
+    """Paths and indices that a driver sets."""
+    data = owner.animation_data
+    return {(driver.data_path, driver.array_index) for driver in data.drivers} if data else set()
+
+
+def keyed(owner: bpy.types.ID, path: str) -> bool:
+    """Whether animation sets a value: what it is now says nothing of its rest."""
+    data = owner.animation_data
+    if not data or not (data.action or data.nla_tracks):
+        return False
+    actions = [data.action, *(strip.action for track in data.nla_tracks for strip in track.strips)]
+    curves = [
+        curve
+        for action in filter(None, actions)
+        for layer in action.layers
+        for strip in layer.strips
+        for bag in strip.channelbags
+        for curve in bag.fcurves
+    ]
+    return any(curve.data_path == path for curve in curves)
+
+
+def bone_matrix(turn: Vector, shift: Vector) -> Matrix:
+    """What is put on a bone's own rest: a turn as axis-angle in its axes, and a shift along them."""
+    angle = turn.length
+    around = Matrix.Rotation(angle, 4, turn / angle) if angle > 1e-12 else Matrix.Identity(4)
+    return Matrix.Translation(shift) @ around

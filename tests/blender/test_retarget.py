@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Retargeting as a user has it: the verb through the bpy module, and the button by `execute`."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+
+from microface.backend.exchange.live_link import ANGLES, ORDER  # noqa: E402
+from microface.backend.heads import load_head  # noqa: E402
+from microface.models.head.model import HeadModel  # noqa: E402
+from microface.operators.scene.retarget import open_character  # noqa: E402
+from microface.operators.scene.rig import find_character, find_controls  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+START = (
+    "import runpy, sys; runpy.run_path({bootstrap!r})['install_package']();"
+    "from microface.operators.command_line import main; sys.exit(main(sys.argv[1:]))"
+).format(bootstrap=str(ROOT / "backend" / "bootstrap.py"))
+KEYS = ("browInnerUp", "browDown_L", "browDown_R", "mouthSmile_L", "mouthSmile_R", "eyeBlink_L", "eyeBlink_R")
+SMILE = 0.1
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", START, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+
+
+@pytest.fixture(scope="module")
+def take(built: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second of a faint smile of the left side that comes and goes, 30 frames a second."""
+    folder = tmp_path_factory.mktemp("take")
+    rows = ["Timecode,BlendShapeCount," + ",".join([*(name[0].upper() + name[1:] for name in ORDER), *ANGLES])]
+    for row in range(31):
+        smile = SMILE * (1 - abs(row - 15) / 15)
+        weights = [smile if name == "mouthSmileLeft" else 0.0 for name in ORDER]
+        rows.append(f"10:00:{row // 30:02}:{2 * (row % 30):02}.000,61," + ",".join(map(str, [*weights, *[0.0] * 9])))
+    (folder / "smile.csv").write_text("\n".join(rows))
+    done = run("import", folder / "smile.csv", "--out", folder / "smile.take.npz")
+    assert done.returncode == 0, done.stderr
+    return folder / "smile.take.npz"
+
+
+def character(head: HeadModel, scale: float = 10.0) -> bpy.types.Object:
+    """The generic head as somebody else's character: ten times as large, some of its units as ARKit keys."""
+    mesh = bpy.data.meshes.new("Face")
+    mesh.from_pydata((scale * head.template[:, [0, 2, 1]] * [1, -1, 1]).tolist(), [], head.faces.tolist())
+    thing = bpy.data.objects.new("Face", mesh)
+    bpy.context.scene.collection.objects.link(thing)
+    thing.shape_key_add(name="Basis", from_mix=False)
+    for name in KEYS:
+        unit = name.replace("_L", "Left").replace("_R", "Right")
+        moved = head.template + head.expression[head.expression_names.index(unit)]
+        key = thing.shape_key_add(name=name, from_mix=False)
+        key.data.foreach_set("co", (scale * moved[:, [0, 2, 1]] * [1, -1, 1]).astype(np.float32).ravel())
+        key.value = 0.0
+    bpy.context.view_layer.objects.active = thing
+    return thing
+
+
+def smile_at(second: float) -> float:
+    """The left smile's key, as Blender plays it."""
+    scene = bpy.context.scene
+    scene.frame_set(round(second * scene.render.fps / scene.render.fps_base) + 1)
+    keys = next(mesh.data.shape_keys for mesh in bpy.data.objects if mesh.type == "MESH")
+    return float(keys.key_blocks["mouthSmile_L"].value)
+
+
+def test_a_take_goes_onto_a_file_and_back_through_its_table(take: Path, tmp_path: Path) -> None:
+    face = character(load_head("generic"))
+    bpy.context.scene.render.fps = 60
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    bpy.ops.export_scene.gltf(filepath=str(tmp_path / "a.glb"), export_morph_animation=False)
+    before = (tmp_path / "a.blend").read_bytes()
+    assert face.name == "Face"
+    done = run(
+        "retarget", take, "--rig", tmp_path / "a.blend", "--out", tmp_path / "b.blend", "--save-map", tmp_path / "map.json",
+        "--object", "Face", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert last["files"] == [str(tmp_path / "b.blend"), str(tmp_path / "map.json")]
+    assert last["explained"] > 0.9
+    assert (tmp_path / "a.blend").read_bytes() == before
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "b.blend"))
+    assert bpy.context.scene.render.fps == 60  # the scene's own: keys lie where the source's times fall
+    assert smile_at(0.5) == pytest.approx(SMILE, rel=0.1)
+    assert smile_at(0.25) == pytest.approx(SMILE / 2, rel=0.1)
+
+    table = json.loads((tmp_path / "map.json").read_text())
+    assert {row["name"] for row in table["controls"] if row["use"]} == set(KEYS)
+    assert {tuple(row["units"]) for row in table["controls"]} >= {("mouthSmileLeft",), ("browInnerUp",)}
+    for row in table["controls"]:
+        row["strength"] = 2.0
+    (tmp_path / "map.json").write_text(json.dumps(table))
+    done = run(
+        "retarget", take, "--rig", tmp_path / "a.glb", "--out", tmp_path / "c.blend", "--map", tmp_path / "map.json"
+    )
+    assert done.returncode == 0, done.stderr
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "c.blend"))
+    assert bpy.context.scene.render.fps == 30  # an imported character has no timing of its own
+    assert bpy.context.scene.frame_end == 31
+    assert smile_at(0.5) == pytest.approx(2 * SMILE, rel=0.1)
+
+
+def test_fbx_opens(built: None, tmp_path: Path) -> None:
+    character(load_head("generic"))
+    bpy.ops.export_scene.fbx(filepath=str(tmp_path / "a.fbx"))
+    context = open_character(tmp_path / "a.fbx")
+    assert {control.name for control in find_controls(find_character(context))} == set(KEYS)
+
+
+@pytest.mark.parametrize(
+    ("rig", "more", "status", "words"),
+    [
+        ("gone.glb", [], 1, "There is no file gone.glb"),
+        ("a.obj", [], 2, "does not end in .blend or .glb"),
+        ("a.glb", ["--strength", "nan"], 2, "not a strength"),
+        ("empty.blend", [], 1, "Nothing in the scene is a rig"),
+        ("bad.glb", [], 1, "bad.glb cannot be opened"),
+        ("cube.blend", [], 1, "Nothing in the scene is a rig"),
+        ("keyed.blend", [], 1, "animated already"),
+        ("keyed.blend", ["--object", "Nobody"], 1, "no object 'Nobody'"),
+        ("still.blend", [], 1, "None of 1 controls"),
+    ],
+)
+def test_what_cannot_be_retargeted_is_one_line(
+    take: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rig: str, more: list[str], status: int, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if rig == "bad.glb":
+        (tmp_path / rig).write_bytes(b"glTF nonsense")
+    if rig.endswith(".blend"):
+        make_bad(rig.removesuffix(".blend"))
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / rig))
+    present = {path.name for path in tmp_path.iterdir()}
+    done = run("retarget", take, "--rig", rig, "--out", "out.blend", *more)
+    assert done.returncode == status, done.stderr
+    assert words in done.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == present
+
+
+def make_bad(kind: str) -> None:
+    """A scene that is no good character."""
+    if kind == "empty":
+        return
+    mesh = bpy.data.meshes.new("cube")
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+    thing = bpy.data.objects.new("cube", mesh)
+    bpy.context.scene.collection.objects.link(thing)
+    if kind in ("keyed", "still"):
+        thing.shape_key_add(name="Basis", from_mix=False)
+        key = thing.shape_key_add(name="k", from_mix=False)
+        if kind == "keyed":
+            key.data[0].co = (0, 0, 1)
+            key.keyframe_insert("value", frame=1)
+
+
+@pytest.fixture
+def addon() -> Iterator[ModuleType]:
+    """The add-on, registered. Blender 4.5 hangs at exit when a class stays registered."""
+    place = ROOT / "__init__.py"
+    spec = importlib.util.spec_from_file_location("microface", place, submodule_search_locations=[str(ROOT)])
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.register()
+    yield module
+    module.unregister()
+
+
+def test_the_button(addon: ModuleType, take: Path) -> None:
+    assert not bpy.ops.microface.retarget.poll()
+    face = character(load_head("generic"))
+    assert bpy.ops.microface.retarget(filepath=str(take), start=11.0) == {"FINISHED"}
+    keys = face.data.shape_keys
+    assert keys.animation_data.action.name == "smile"
+    bpy.context.scene.frame_set(round(0.5 * bpy.context.scene.render.fps) + 11)
+    assert keys.key_blocks["mouthSmile_L"].value == pytest.approx(SMILE, rel=0.1)
+    with pytest.raises(RuntimeError, match="animated already"):
+        bpy.ops.microface.retarget(filepath=str(take))
+    with pytest.raises(RuntimeError, match="no file"):
+        bpy.ops.microface.retarget(filepath=str(take.with_name("gone.npz")), existing="replace")
+    assert keys.animation_data.action.name == "smile"
