@@ -7,25 +7,33 @@ from contextlib import ExitStack
 import bpy
 
 from .operators import (
+    choose_video,
     command_line,
     curve_views,
     edit_event,
     export_animation,
     export_table,
+    gpu,
     heads,
+    health,
     import_motion,
     insert_event,
     job,
     keying,
     micro_expressions,
+    next_step,
     play_event,
+    presets,
     properties,
     reconstruct,
     reset_strength,
     retarget,
+    spans,
+    takes,
 )
 from .panels import curves, event_list, preferences, sidebar, strength
 from .panels import keying as keying_panel
+from .panels import reconstruct as reconstruct_panels
 from .panels import retarget as retarget_panel
 
 CLASSES = (
@@ -41,6 +49,14 @@ CLASSES = (
     *export_animation.CLASSES,
     *export_table.CLASSES,
     *heads.CLASSES,
+    *health.CLASSES,
+    *gpu.CLASSES,
+    *next_step.CLASSES,
+    *presets.CLASSES,
+    *spans.CLASSES,
+    *takes.CLASSES,
+    *reconstruct_panels.CLASSES,
+    *choose_video.CLASSES,
     *reset_strength.CLASSES,
     *retarget.CLASSES,
     *sidebar.CLASSES,
@@ -73,6 +89,7 @@ def register() -> None:
         atexit.register(job.end)
         undo.callback(atexit.unregister, job.end)
         undo.callback(lambda: job.release(bpy.context))
+        undo.callback(heads.refresh)
         undo.callback(lambda: play_event.release(bpy.context))
         _registered = undo.pop_all()
 

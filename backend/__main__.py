@@ -85,15 +85,30 @@ def _heads(options: argparse.Namespace, report: Report) -> dict[str, Any]:
 
 
 def _doctor(options: argparse.Namespace, report: Report) -> dict[str, Any]:
-    from .doctor import examine
+    from .doctor import examine, table
 
-    checks = examine()
-    text = "\n".join(f"{'OK     ' if well else 'MISSING'}  {what:<24} {detail}" for what, well, detail in checks)
+    checks = examine(options.host)
+    text = table(checks)
     missing = [what for what, well, _ in checks if not well]
     if missing:
-        report({"type": "log", "text": text})
+        report({"type": "log", "text": text, "checks": checks})
         raise MicrofaceError("incomplete", f"Missing: {', '.join(missing)}.", "The list says what to do about each.")
     return {"text": text, "checks": checks}
+
+
+def _cache(options: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from .store import clear, folder, size
+
+    if options.clear:
+        return {"text": f"{clear() / 1e6:,.1f} MB freed in {folder()}", "bytes": 0}
+    return {"text": f"{size() / 1e6:,.1f} MB of tracks and takes in {folder()}", "bytes": size()}
+
+
+def _gpu(options: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from .gpu_install import install
+    from .messages import stoppable
+
+    return {"text": install(options.folder, stoppable(report, STOP), STOP), "folder": str(options.folder)}
 
 
 VERBS: dict[str, Callable[[argparse.Namespace, Report], dict[str, Any]]] = {
@@ -106,6 +121,8 @@ VERBS: dict[str, Callable[[argparse.Namespace, Report], dict[str, Any]]] = {
     "annotations": _annotations,
     "heads": _heads,
     "doctor": _doctor,
+    "cache": _cache,
+    "gpu": _gpu,
 }
 
 STOP = threading.Event()
@@ -153,12 +170,20 @@ def main(argv: list[str] | None = None) -> int:
             threading.Thread(target=_watch_stdin, daemon=True).start()
         report({"type": "result", **VERBS[options.verb](options, report)})
     except (Cancelled, KeyboardInterrupt):
-        report({"type": "cancelled"})
-        return CANCELLED_STATUS
-    except (MicrofaceError, OSError, MemoryError) as error:
+        return _cancelled(report)
+    except Exception as error:
+        if STOP.is_set():  # the interrupt may come out as a complaint of what it hit, such as an import
+            return _cancelled(report)
+        if not isinstance(error, (MicrofaceError, OSError, MemoryError)):
+            raise
         report(error_message(error))
         return 1
     return 0
+
+
+def _cancelled(report: Report) -> int:
+    report({"type": "cancelled"})
+    return CANCELLED_STATUS
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+DEVICES = ("auto", "cpu", "cuda", "directml", "coreml")  # of models/runtime.py
+
 
 def build_parser(*, blender: bool = False) -> argparse.ArgumentParser:
     """Make the parser of all verbs.
@@ -26,12 +28,18 @@ def build_parser(*, blender: bool = False) -> argparse.ArgumentParser:
     _add_retarget(verbs.add_parser("retarget", help="put a take on the rig of any character"), blender)
     _add_annotations(verbs.add_parser("annotations", help="compare a take's events with coded onset, apex and offset"))
     doctor = verbs.add_parser("doctor", help="check that everything Microface needs is here")
+    doctor.add_argument("--host", default="", help=argparse.SUPPRESS)
+    cache = verbs.add_parser("cache", help="say how much is kept of earlier runs")
+    cache.add_argument("--clear", action="store_true", help="remove it")
+    gpu = verbs.add_parser("gpu", help="install ONNX Runtime for NVIDIA cards into a folder (1.6 GB)")
+    gpu.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="replaced when it exists; MICROFACE_GPU=FOLDER uses it"
+    )
     heads = _add_heads(verbs.add_parser("heads", help="list, add, draw or remove heads of others"))
     for verb in (*(verb for name, verb in verbs.choices.items() if name != "heads"), *heads):
         verb.add_argument("--json", action="store_true", help="print JSON lines")
         # JSON lines, and stdin is the parent's hand: a cancel line or its end stops the job
         verb.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    doctor.set_defaults(take=None)
     return parser
 
 
@@ -43,11 +51,15 @@ def _add_reconstruct(verb: argparse.ArgumentParser, blender: bool) -> None:
     if blender:
         verb.add_argument("--blend", type=Path, metavar="F.blend", help="also write a Blender scene")
     verb.add_argument("--head", default="generic", metavar="generic|NAME|FILE", help="which head (default: generic)")
-    verb.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where the networks run")
+    verb.add_argument("--device", default="auto", choices=DEVICES, help="where the networks run")
     verb.add_argument("--face", type=_face, metavar="N|x,y", help="N-th largest face from 0, or the one at a pixel")
     verb.add_argument("--range", type=_frames, metavar="A:B", help="only frames A to B-1")
     verb.add_argument("--neutral", type=_frames, metavar="A:B", help="frames known to show the neutral face")
     verb.add_argument("--fov", type=_degrees, metavar="DEG", help="horizontal field of view, when known")
+    told = "leave out frames A to B-1: no keys, no events; may be given several times"
+    verb.add_argument("--exclude", type=_frames, metavar="A:B", action="append", default=[], help=told)
+    told = "keep results up to this size for later runs with other settings (default: 1); 0 computes all anew"
+    verb.add_argument("--cache", type=_gigabytes, metavar="GB", default=1.0, help=told)
 
 
 def _add_export(verb: argparse.ArgumentParser, blender: bool) -> None:
@@ -170,6 +182,16 @@ def _frames(text: str) -> tuple[int, int]:
     if not match or int(match[1]) >= int(match[2]):
         raise argparse.ArgumentTypeError(f"{text!r} is not a range of frames like 10:50")
     return int(match[1]), int(match[2])
+
+
+def _gigabytes(text: str) -> float:
+    try:
+        size = float(text)
+    except ValueError:
+        size = -1.0
+    if not 0 <= size < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size like 1 or 0.5")
+    return size
 
 
 def _degrees(text: str) -> float:

@@ -3,10 +3,10 @@
 
 A message is a dict with a `type`:
 
-- `progress`: `stage`, `value` (0..1 of the whole job), `seconds_left` (None at first)
+- `progress`: `stage`, `value` (0..1 of the whole job), `seconds_left` and `rate` (share of the job a second), None at first
 - `result`: `text` (a summary in words) and whatever the verb returns
 - `error`: `code`, `text`, `remedy`
-- `log`: `text`
+- `log`: `text`, and `checks` from `doctor`
 - `cancelled`
 """
 
@@ -81,7 +81,8 @@ class ProgressMessages:
         # the first percent says nothing about speed: networks are being loaded
         left = elapsed * (1 - value) / value if value > 0.01 and elapsed > 1 else None
         self.stage, self.sent = stage, now
-        self.report({"type": "progress", "stage": stage, "value": value, "seconds_left": left})
+        rate = None if left is None else value / elapsed
+        self.report({"type": "progress", "stage": stage, "value": value, "seconds_left": left, "rate": rate})
 
 
 def stoppable(report: Report, stop: threading.Event) -> Progress:
@@ -117,7 +118,6 @@ class Terminal:
 
     def __init__(self, out: TextIO, err: TextIO) -> None:
         self.out, self.err = out, err
-        self.start = time.monotonic()
         self.stage = ""
         self.drawn = 0  # characters of the bar on screen
 
@@ -148,8 +148,7 @@ class Terminal:
     def _bar(self, message: Message) -> str:
         value, left = message["value"], message["seconds_left"]
         done = round(BAR * value)
-        rate = 100 * value / max(time.monotonic() - self.start, 1e-3)
-        timing = "" if left is None else f"  {rate:.1f} %/s  {clock(left)} left"
+        timing = "" if left is None else f"  {100 * message['rate']:.1f} %/s  {clock(left)} left"
         return f"{message['stage']:<20} [{'#' * done}{'.' * (BAR - done)}] {value:4.0%}{timing}"
 
     def _wipe(self) -> None:

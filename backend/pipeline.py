@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from ..models.head.model import HeadModel
 from .anchor import Anchor
 from .chain import chain_anchors
-from .cover import Cover
 from .errors import MicrofaceError
 from .heads import load_head
 from .identity import fit_head, form_offset, settled
 from .lids import shut_lids
+from .messages import part
 from .motion.footage import landmarks_between, measure_footage
 from .motion.rigid import RigidMotion, against, at_frames, smoothed
 from .motion.window import Window, window_around
@@ -25,21 +25,22 @@ from .result import assemble
 from .solve.clip import solve_clip
 from .solve.surface import Reference
 from .spans import Span, spans_of
+from .store import Store
 from .template import Neutral, build_neutral
-from .tracking import track
+from .tracked import tracked
 from .types import Clip, Event, Floats, HeadFit, Progress, Settings, Take, Tracks
 from .usual import usual_frames
 from .video import frames, open_clip
 from .views import serving
 
-#: share of the whole job at which each stage ends
+#: share of the whole job at which each stage ends, as tests/bench/speed.py measures it on 300 frames
 STAGES = {
     "reading": 0.01,
-    "tracking": 0.3,
-    "head": 0.34,
-    "neutral": 0.42,
-    "motion": 0.85,
-    "solving": 0.98,
+    "tracking": 0.2,
+    "head": 0.32,
+    "neutral": 0.5,
+    "motion": 0.68,
+    "solving": 0.97,
     "events": 1.0,
 }
 
@@ -56,15 +57,22 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
         MicrofaceError: with what to do about it.
         Cancelled: by way of `progress`.
     """
+    progress("reading", 0)
+    clip, head = open_clip(source), load_head(settings.head, part(progress, 0, STAGES["reading"]))
+    return reconstruct_clip(clip, head, settings, progress, Store(0))
+
+
+def reconstruct_clip(clip: Clip, head: HeadModel, settings: Settings, progress: Progress, store: Store) -> Take:
+    """All other stages of `reconstruct`.
+
+    Args:
+        store: where tracks of earlier runs are found and kept.
+    """
     say = _StageProgress(progress)
-    say("reading", 0)
-    clip = open_clip(source)
-    head = load_head(settings.head, lambda _, share: say("reading", share))
-    cover = Cover(head)
-    tracks = track(clip, settings, say, cover.look)
+    tracks, hidden = tracked(clip, settings, say, store)
     refuse_cuts(tracks, clip)
     say("head", 0)
-    hidden = cover.hidden(tracks) & ~_within(settings.neutral, tracks.frame)
+    hidden = beyond_belief(tracks, hidden, settings)
     fit = fit_head(head, tracks, clip.width, clip.height, settings.fov_deg, settings.neutral, hidden)
     say("neutral", 0)
     fit = smoothed(settled(fit, hidden))
@@ -72,6 +80,7 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
     anchors, spans = find_anchors(clip, tracks, fit, neutral, rest)
     say("motion", 0)
     footage = frames(clip, int(tracks.frame[0]), int(tracks.frame[-1]) + 1)
+    footage = (frame for frame in footage if not settings.leaves_out(frame.index))
     shut = shut_lids(tracks, tracks.frame[0] + np.arange(spans[-1].stop), rest, clip.fps)
     for share, motions in measure_footage(anchors, spans, footage, tracks, fit, shut):  # noqa: B007
         say("motion", share)
@@ -88,15 +97,20 @@ def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
 
 
 class _StageProgress:
-    """Turns the share of a stage into the share of the job."""
+    """Turns the share of a stage into the share of the job, which is smaller when its tracks are known."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self._last, self._done, self._known = "reading", 0.0, 0.0
 
     def __call__(self, stage: str, share: float) -> None:
         names = list(STAGES)
         begin = STAGES[names[names.index(stage) - 1]] if stage != names[0] else 0.0
-        self._progress(stage, begin + min(max(share, 0.0), 1.0) * (STAGES[stage] - begin))
+        if (self._last, stage) == ("reading", "head"):
+            self._known = begin
+        now = begin + min(max(share, 0.0), 1.0) * (STAGES[stage] - begin)
+        self._last, self._done = stage, max(self._done, (now - self._known) / (1 - self._known))
+        self._progress(stage, self._done)
 
 
 def refuse_cuts(tracks: Tracks, clip: Clip) -> None:
@@ -117,9 +131,19 @@ def refuse_cuts(tracks: Tracks, clip: Clip) -> None:
     )
 
 
-def _within(span: tuple[int, int] | None, frames: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(N,) which frames lie in a span [A, B)."""
-    return np.zeros(len(frames), bool) if span is None else (frames >= span[0]) & (frames < span[1])
+def beyond_belief(tracks: Tracks, hidden: NDArray[np.bool_], settings: Settings) -> NDArray[np.bool_]:
+    """(N,) tracked frames that tell nothing about who it is and what is rest: hidden ones, and those left out by the user.
+
+    Raises:
+        MicrofaceError: ``all_left_out``.
+    """
+    left_out = settings.leaves_out(tracks.frame)
+    usable = np.isfinite(tracks.landmarks[:, 0, 0]) & ~left_out
+    if not usable.any():
+        raise MicrofaceError("all_left_out", "All frames that show the face are left out.", "Leave out fewer frames.")
+    if settings.neutral is not None:
+        hidden = hidden & ((tracks.frame < settings.neutral[0]) | (tracks.frame >= settings.neutral[1]))
+    return hidden | left_out if (usable & ~hidden).any() else left_out
 
 
 def find_neutral(
@@ -128,6 +152,7 @@ def find_neutral(
     """The template, and the tracked frames (indices into `tracks`) it was looked for in."""
     rest = rest_candidates(tracks, fit, settings.neutral)
     candidates = rest_frames(tracks, rest)
+    candidates = candidates[~settings.leaves_out(candidates)]
     window = window_around(tracks.landmarks, clip.width, clip.height)
     passing = frames(clip, int(candidates.min()), int(candidates.max()) + 1)
     cut = {frame.index: window.cut(frame.luma) for frame in passing if frame.index in candidates}

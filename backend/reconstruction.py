@@ -3,20 +3,24 @@
 
 import argparse
 import threading
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from .errors import MicrofaceError
 from .heads import load_head
 from .mesh import refuse_large, write_mesh
 from .messages import Report, part, stoppable
 from .outputs import check_writable
-from .pipeline import reconstruct
+from .store import GB, Store
 from .summary import event_rows, event_table, terms, visible
-from .take import write_take
-from .types import Progress, Settings
+from .take import read_take, write_take
+from .types import Progress, Settings, Take
 from .video import open_clip
 
-MESH_SHARE, PREVIEW_SHARE = 0.05, 0.2  # of the whole job
+READING_SHARE, MESH_SHARE, PREVIEW_SHARE = 0.01, 0.05, 0.2  # of the whole job
+KNOWN = "the same as an earlier run: loaded, not computed again (--cache 0 would)\n"
 
 
 def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: threading.Event) -> dict[str, Any]:
@@ -39,7 +43,7 @@ def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: thre
     progress = stoppable(report, stop)
     if options.mesh:
         _refuse_large_mesh(options.source, settings, progress)
-    take = reconstruct(options.source, settings, part(progress, 0, mesh))
+    take, known = known_or_new(options.source, settings, part(progress, 0, mesh), Store(options.cache * GB))
     write_take(options.out, take)
     if options.mesh:
         write_mesh(options.mesh, take, load_head(settings.head), part(progress, mesh, preview))
@@ -48,6 +52,7 @@ def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: thre
 
         clip, head = open_clip(options.source), load_head(settings.head)
         write_preview(options.preview, clip, take, head, progress=part(progress, preview, 1))
+    found = f"{KNOWN if known else ''}{event_table(take)}\nsmallest visible motion in this footage: {visible(take)}"
     written = "\n".join(f"wrote {path}" for path in outputs.values())
     whose = f"\nhead: {terms(take.head)}" if "licence" in take.head else ""
     paths = {name: str(path) for name, path in outputs.items()}
@@ -57,8 +62,38 @@ def reconstruct_to_files(options: argparse.Namespace, report: Report, stop: thre
         "take": paths.pop("out"),
         **paths,
         "events": event_rows(take),
-        "text": f"{event_table(take)}\nsmallest visible motion in this footage: {visible(take)}\n{written}{whose}",
+        "fps": take.source["fps"],
+        "known": known,
+        "text": f"{found}\n{written}{whose}",
     }
+
+
+def known_or_new(source: Path, settings: Settings, progress: Progress, store: Store) -> tuple[Take, bool]:
+    """The take of this footage with these settings, and whether an earlier run had made it already.
+
+    Args:
+        source, settings, progress: as of `reconstruct`.
+        store: where takes and tracks are found and kept.
+
+    Raises:
+        MicrofaceError, Cancelled: as `reconstruct`.
+    """
+    progress("reading", 0)
+    clip, head = open_clip(source), load_head(settings.head, part(progress, 0, READING_SHARE))
+    path = store.path("take", footage=clip.sha256, settings={**asdict(settings), "head": head.sha256})
+    if store.has(path):
+        with suppress(MicrofaceError):  # a damaged one is made again
+            kept = read_take(path)
+            moved = {**kept.source, "path": str(clip.path.resolve())}
+            return replace(kept, source=moved, settings=asdict(settings)), True
+    from .pipeline import reconstruct_clip  # a known take is there before SciPy is loaded
+
+    take = reconstruct_clip(clip, head, settings, progress, store)
+    if store.limit:
+        with suppress(MicrofaceError):  # a folder that cannot be written costs only the time
+            write_take(path, take)
+            store.trim()
+    return take, False
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
@@ -70,6 +105,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         range=options.range,
         neutral=options.neutral,
         fov_deg=options.fov,
+        exclude=tuple(options.exclude),
     )
 
 

@@ -70,6 +70,7 @@ def assemble(
     first, count = int(tracks.frame[0]), len(solved.place)
     valid = validity(tracks, np.isfinite(solved.place[:, 0]), solved.hidden)
     valid = _mark_occlusions(valid, clip.fps)
+    valid[settings.leaves_out(first + np.arange(count))] = CUT
     solved = bridged(solved, neutral.surface, neutral.patch)
     sure = (valid == MEASURED) & ~solved.covered.any(1)  # behind a hand the tracker only guesses the eyes
     closed, wrong = closings(tracks, rest, shut & sure)

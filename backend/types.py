@@ -132,6 +132,16 @@ class Settings:
     range: tuple[int, int] | None = None  #: frames [A, B)
     neutral: tuple[int, int] | None = None  #: frames [A, B) known to be neutral
     fov_deg: float | None = None  #: horizontal field of view when known
+    exclude: tuple[
+        tuple[int, int], ...
+    ] = ()  #: frames [A, B) that are not measured and say nothing about rest or identity
+
+    def leaves_out(self, frames: Any) -> Any:
+        """Whether a frame is left out, or (N,) which of frames (N,)."""
+        out = np.zeros(np.shape(frames), bool)
+        for first, stop in self.exclude:
+            out |= (np.asarray(frames) >= first) & (np.asarray(frames) < stop)
+        return out
 
 
 @dataclass(frozen=True)
@@ -139,7 +149,7 @@ class Take:
     """The result. Raw: filtering, strength and retargeting are repeatable functions of it. NaN where `valid` > BRIDGED."""
 
     time_s: NDArray[np.float64]  #: (T,)
-    valid: NDArray[np.uint8]  #: (T,) MEASURED, BRIDGED, NO_FACE, OCCLUDED, CUT
+    valid: NDArray[np.uint8]  #: (T,) MEASURED, BRIDGED, NO_FACE, OCCLUDED, CUT (another shot, or left out by the user)
     shape: NDArray[np.float32]  #: (S,) identity coefficients
     shape_std: NDArray[np.float32]  #: (S,)
     shape_offset: NDArray[

@@ -17,6 +17,10 @@ from urllib.parse import unquote
 
 from .environments import LINES, ROOT, interpreter
 
+#: ONNX Runtime on an NVIDIA card, which a user may install from inside Blender: its own requirements but for CUDA and cuDNN are
+#: those of the bundled one, and numpy is Blender's own.
+GPU = ["onnxruntime-gpu[cuda,cudnn]==1.31.1"]
+GPU_PLATFORMS = ("linux-x64", "windows-x64")
 #: Wheels that go into the extension. ONNX Runtime's own requirements (flatbuffers, packaging, protobuf) are only for
 #: its model tools: importing it and running a model use none of them. numpy is Blender's own, always.
 BUNDLED = ["opencv-python-headless==4.11.0.86", "av==18.1.0", "onnxruntime==1.31.1", "scipy==1.17.1"]
@@ -67,7 +71,25 @@ def line_lock(bpy: str, python: str) -> str:
         extra = [f"{name}=={version}" for name, version in WINDOWS_ONLY.items()] if platform == "windows-x64" else []
         for chosen in resolve([f"bpy=={bpy}", *BUNDLED, *TOOLS, *extra], python, tags):
             hashes.setdefault(chosen.requirement, set()).add(chosen.sha256)
-    rows = [f"# bpy {bpy}, Python {python}; Linux x64, Windows x64, macOS arm64. Written by: python3 -m devtools.lock"]
+    heading = f"# bpy {bpy}, Python {python}; Linux x64, Windows x64, macOS arm64."
+    return lock_text(f"{heading} Written by: python3 -m devtools.lock", hashes)
+
+
+def gpu_lock() -> str:
+    """The whole text of the lock of the GPU runtime, for every platform and Python that it serves."""
+    hashes: dict[str, set[str]] = {}
+    for platform in GPU_PLATFORMS:
+        for python in EXTENSION_ABIS:
+            for chosen in resolve(GPU, python, PLATFORMS[platform]):
+                if chosen.requirement.startswith(("onnxruntime-gpu=", "nvidia-")):
+                    hashes.setdefault(chosen.requirement, set()).add(chosen.sha256)
+    heading = f"# {GPU[0]} for Python {', '.join(EXTENSION_ABIS)} on {', '.join(GPU_PLATFORMS)}."
+    return lock_text(f"{heading} Written by: python3 -m devtools.lock", hashes)
+
+
+def lock_text(heading: str, hashes: dict[str, set[str]]) -> str:
+    """A heading, then every requirement with the hashes of all its files."""
+    rows = [heading]
     for requirement, values in sorted(hashes.items()):
         rows.append(" \\\n    ".join([requirement, *(f"--hash=sha256:{value}" for value in sorted(values))]))
     return "\n".join(rows) + "\n"
@@ -90,6 +112,7 @@ def wheel_lock() -> dict[str, dict[str, str]]:
 def main() -> None:
     for line in LINES:
         (ROOT / "requirements" / f"{line.name}.txt").write_text(line_lock(line.bpy, line.python), encoding="utf-8")
+    (ROOT / "requirements" / "gpu.txt").write_text(gpu_lock(), encoding="utf-8")
     text = json.dumps(wheel_lock(), indent=2, sort_keys=True)
     (ROOT / "requirements" / "wheels.json").write_text(text + "\n", encoding="utf-8")
 

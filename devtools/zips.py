@@ -20,6 +20,8 @@ PLATFORMS = ("linux-x64", "windows-x64", "macos-arm64")
 LIMIT = 300e6  # bytes: what extension platforms take
 
 SOURCES = ("__init__.py", "blender_manifest.toml", "LICENSE", "backend", "models", "operators", "panels")
+#: What the extension reads at run time of what lies outside these folders.
+LOCKS = ("requirements/gpu.txt",)
 SHEET = ROOT / "docs" / "LICENSES.md"
 #: Not for the user: what builds the models (needs onnx), what trains them, and leftovers.
 LEFT_OUT = ("__pycache__", "networks", "training", "*.stamp", "*.part", ".*")
@@ -72,6 +74,9 @@ def copy_sources(stage: Path) -> None:
         else:
             shutil.copyfile(source, stage / name)
     shutil.copyfile(SHEET, stage / SHEET.name)
+    for name in LOCKS:
+        (stage / name).parent.mkdir()
+        shutil.copyfile(ROOT / name, stage / name)
 
 
 def add_wheels(stage: Path, name: str, wheels: list[Path]) -> None:

@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from .errors import MicrofaceError
+from .gpu import chosen_folder, import_runtime
+
+#: ONNX Runtime, and why it is not the one of the user's folder.
+_runtime, GPU_REASON = import_runtime(chosen_folder())
+ort: Any = _runtime
+ort_errors: Any = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
 
 #: Devices a user can ask for, fastest first.
 PROVIDERS = {
@@ -44,7 +50,7 @@ _LOAD_ERRORS = (
 class Session:
     """A network ready to run."""
 
-    network: ort.InferenceSession
+    network: Any  #: onnxruntime.InferenceSession
     device: str  #: key of PROVIDERS it really runs on
     fallback: str  #: why it is not on the device first in line, in words; empty when it is
 
@@ -85,7 +91,7 @@ def session(path: Path, device: str = "auto", threads: int = 2) -> Session:
 
 
 def _first_that_works(path: Path, threads: int) -> Session:
-    reasons: list[str] = []
+    reasons = [GPU_REASON] if GPU_REASON else []
     for device in (device for device in available_devices() if device in _AUTO):
         network, reason = _load(path, device, threads)
         if network is not None:
@@ -98,7 +104,7 @@ def _first_that_works(path: Path, threads: int) -> Session:
     )
 
 
-def _load(path: Path, device: str, threads: int) -> tuple[ort.InferenceSession | None, str]:
+def _load(path: Path, device: str, threads: int) -> tuple[Any | None, str]:
     """Return the network on exactly this device, or the reason why not."""
     provider = PROVIDERS[device]
     if device not in available_devices():

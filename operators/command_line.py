@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     stream = claim_stdout("utf-8" if options.json else sys.stdout.encoding)
     report: Report = JsonLines(stream) if options.json else Terminal(stream, sys.stderr)
     try:
-        if getattr(options, "action", None) == "download":
+        if options.verb == "gpu" or getattr(options, "action", None) == "download":
             _refuse_offline()
         if getattr(options, "blend", None):
             check_writable(options.blend)
@@ -42,7 +42,9 @@ def main(argv: list[str]) -> int:
         if options.verb == "retarget":
             last = _retarget(options, report)
         elif not animations or _paths(options, TABLES):
-            last = _run_worker(_for_worker(argv), _paths(options, ("out", "mesh", "preview", *TABLES)), report)
+            last = _run_worker(
+                _for_worker(argv) + _host(options), _paths(options, ("out", "mesh", "preview", *TABLES)), report
+            )
         if last["type"] == "result" and getattr(options, "blend", None):
             last = _add_scene(options, last, report)
         if last["type"] == "result" and animations:
@@ -55,7 +57,7 @@ def main(argv: list[str]) -> int:
 
 def _run_worker(argv: list[str], outputs: list[Path], report: Report) -> Message:
     """Run the verb in the worker, pass on what it says, and return its last message."""
-    worker = Worker(argv, outputs)
+    worker = Worker(argv, outputs, _gpu_folder())
     try:
         with interrupt_cancels(worker):
             while True:
@@ -66,6 +68,26 @@ def _run_worker(argv: list[str], outputs: list[Path], report: Report) -> Message
                 time.sleep(0.05)
     finally:
         worker.kill()
+
+
+def _host(options: argparse.Namespace) -> list[str]:
+    """For `doctor`, which runs in the worker: the Blender that asks."""
+    if options.verb != "doctor" or "bpy" not in sys.modules:
+        return []
+    from .health import blender_in_words
+
+    return ["--host", blender_in_words()]
+
+
+def _gpu_folder() -> str:
+    """The GPU runtime of Blender's preferences; outside Blender the environment speaks for itself."""
+    if "bpy" not in sys.modules:
+        return ""
+    import bpy
+
+    from .properties import gpu_folder
+
+    return gpu_folder(bpy.context)
 
 
 def _retarget(options: argparse.Namespace, report: Report) -> Message:
@@ -108,11 +130,13 @@ def _add_scene(options: argparse.Namespace, result: Message, report: Report) -> 
     from .micro_expressions import lent
     from .scene.build import corrective_note, write_blend
 
-    report({"type": "progress", "stage": "Building the scene", "value": 1.0, "seconds_left": None})
+    report({"type": "progress", "stage": "Building the scene", "value": 1.0, "seconds_left": None, "rate": None})
     footage = options.source if options.verb == "reconstruct" else None
     name = None if footage else options.source.stem
     with lent():
-        built = write_blend(options.blend, read_take(options.out), load_head(options.head), clip_path=footage, name=name)
+        built = write_blend(
+            options.blend, read_take(options.out), load_head(options.head), clip_path=footage, name=name
+        )
     said = (result["text"], f"wrote {options.blend}", corrective_note(built).strip())
     return {**result, "blend": str(options.blend), "text": "\n".join(filter(None, said))}
 
@@ -126,13 +150,13 @@ def _add_animations(options: argparse.Namespace, paths: list[Path], result: Mess
     from .scene.build import corrective_note, open_take
     from .scene.interchange import head_of, write_animation
 
-    report({"type": "progress", "stage": "Building the scene", "value": 0.5, "seconds_left": None})
+    report({"type": "progress", "stage": "Building the scene", "value": 0.5, "seconds_left": None, "rate": None})
     take = read_take(options.take)
     head = load_head(head_name(take, options.head))
     collection = open_take(take, head, name=options.take.name.partition(".")[0])
     said = [result["text"]]
     for path in paths:
-        report({"type": "progress", "stage": f"Writing {path.name}", "value": 0.9, "seconds_left": None})
+        report({"type": "progress", "stage": f"Writing {path.name}", "value": 0.9, "seconds_left": None, "rate": None})
         clock = write_animation(bpy.context, head_of(collection), path)
         said.append(f"wrote {path}: {clock.rate:.6g} frames a second")
     said.append(corrective_note(collection).strip())

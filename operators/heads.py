@@ -9,11 +9,28 @@ from bpy.props import StringProperty
 
 from ..backend.errors import MicrofaceError
 from ..backend.messages import Message
-from ..backend.shelf import kept, remove
+from ..backend.shelf import Kept, remove
+from ..backend.shelf import kept as kept_files
 from ..models.head.read.editions import EDITIONS
 from . import job, properties
 
 __all__ = ["CLASSES", "EDITIONS", "kept"]  # the lists are for the preferences, which only draw
+
+_listed: list[Kept] | None = None  # drawing must not look at the disk
+
+
+def kept() -> list[Kept]:
+    """The added heads; read once, and again when we change them."""
+    global _listed
+    if _listed is None:
+        _listed = kept_files()
+    return _listed
+
+
+def refresh() -> None:
+    """Forget the list: it is read anew when it is wanted."""
+    global _listed
+    _listed = None
 
 
 NAME = StringProperty(
@@ -47,6 +64,7 @@ class _Heads:
 
     def finish(self, _context: bpy.types.Context, result: Message) -> None:
         """Say its terms."""
+        refresh()
         self.report({"INFO"}, result["text"])
 
 
@@ -122,6 +140,7 @@ class MICROFACE_OT_remove_head(bpy.types.Operator):
         except MicrofaceError as error:
             self.report({"ERROR"}, f"{error.text} {error.remedy}")
             return {"CANCELLED"}
+        refresh()
         preferences = properties.preferences(context)
         if preferences and preferences.head == self.name:
             preferences.head = ""

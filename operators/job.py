@@ -2,8 +2,8 @@
 """The one modal class: start the worker, poll it, ESC, progress, error -> report."""
 
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import bpy
@@ -11,6 +11,7 @@ import bpy
 from ..backend.errors import MicrofaceError
 from ..backend.messages import Message, clock, error_message
 from . import properties
+from .words import in_panel
 from .worker import LAST, Worker, interrupt_cancels
 
 POLL_S = 0.1
@@ -69,6 +70,8 @@ def _lasting_window(context: bpy.types.Context) -> AbstractContextManager[object
 class Job:
     """Base of operators whose work is done by the worker: `invoke` keeps Blender live, `execute` waits."""
 
+    scene = ""  # name of the one whose button was pressed
+
     def prepare(self, context: bpy.types.Context) -> tuple[list[str], Sequence[Path]]:
         """Give verb and options for the worker, and the files it makes. Raises MicrofaceError."""
         raise NotImplementedError
@@ -76,6 +79,9 @@ class Job:
     def finish(self, context: bpy.types.Context, result: Message) -> None:
         """Use the worker's result. Raises MicrofaceError."""
         raise NotImplementedError
+
+    def hear(self, context: bpy.types.Context, message: Message) -> None:
+        """Use what the worker says on the way."""
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Start the job and come back at every tick of a timer."""
@@ -120,10 +126,12 @@ class Job:
             self.report({"ERROR"}, "Another job runs. Wait for it, or cancel it.")
             return False
         state = properties.job(context)
-        state.error = state.remedy = ""
+        state.code = state.error = state.remedy = ""
+        state.job = type(self).bl_idname
+        self.scene = context.scene.name  # pointers do not outlive an undo
         try:
             argv, outputs = self.prepare(context)
-            _worker = Worker(argv, outputs)
+            _worker = Worker(argv, outputs, properties.gpu_folder(context))
         except (MicrofaceError, OSError) as error:
             self._fail(context, error_message(error))
             return False
@@ -136,6 +144,8 @@ class Job:
         for message in _worker.poll():
             if message["type"] == "progress":
                 self._show(context, message)
+            elif message["type"] == "log":
+                self.hear(context, message)
             elif message["type"] in LAST:
                 try:
                     return self._close(context, message)
@@ -145,9 +155,9 @@ class Job:
 
     def _show(self, context: bpy.types.Context, message: Message) -> None:
         state = properties.job(context)
-        left = message["seconds_left"]
+        left, rate = message["seconds_left"], message["rate"]
         state.stage, state.fraction = message["stage"].capitalize(), message["value"]
-        state.time_left = "" if left is None else f"{clock(left)} left"
+        state.time_left = "" if left is None else f"{100 * rate:.2g} %/s, {clock(left)} left"
         if context.workspace:
             text = f"Microface: {state.stage}  {state.fraction:.0%}  {state.time_left}    ESC cancels"
             context.workspace.status_text_set(text)
@@ -161,15 +171,29 @@ class Job:
             self._fail(context, message)
             return {"CANCELLED"}
         try:
-            self.finish(context, message)
+            with self._where_it_began(context):
+                self.finish(context, message)
         except (MicrofaceError, OSError) as error:
             self._fail(context, error_message(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
+    @contextmanager
+    def _where_it_began(self, context: bpy.types.Context) -> Iterator[None]:
+        """In the scene whose button was pressed, though another one is shown meanwhile; edit mode needs the window's own."""
+        window, scene = context.window, bpy.data.scenes.get(self.scene)
+        if window is None or scene is None or scene == window.scene:
+            yield
+            return
+        shown, window.scene = window.scene, scene
+        try:
+            yield
+        finally:
+            window.scene = shown
+
     def _fail(self, context: bpy.types.Context, message: Message) -> None:
         state = properties.job(context)
-        state.error, state.remedy = message["text"], message["remedy"]
+        state.code, state.error, state.remedy = message["code"], message["text"], in_panel(message["remedy"])
         self.report({"ERROR"}, f"{state.error} {state.remedy}")
 
 

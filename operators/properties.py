@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What Blender remembers for us: the user's choices on the scene, a job's state on the window manager, preferences."""
 
+import sys
+from pathlib import Path
 from typing import cast
 
 import bpy
@@ -22,12 +24,19 @@ ADDON = __package__.rpartition(".")[0]
 def _forget_error(_settings: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     """The panel's error is about the video that was chosen before."""
     state = job(context)
-    state.error = state.remedy = ""
+    state.code = state.error = state.remedy = ""
 
 
 def _heads(_owner: object, _context: bpy.types.Context, _typed: str) -> list[str]:
     """What a head may be called."""
     return [BUILT_IN, *(one.name for one in kept())]
+
+
+class MICROFACE_PG_span(bpy.types.PropertyGroup):
+    """Frames of the video, from 0."""
+
+    start: IntProperty(name="Start", description="First frame of the video that is left out, from 0", min=0)
+    end: IntProperty(name="End", description="The frame after the last one", min=1, default=1)
 
 
 class MICROFACE_PG_settings(bpy.types.PropertyGroup):
@@ -72,14 +81,37 @@ class MICROFACE_PG_settings(bpy.types.PropertyGroup):
             ("footage", "Footage's", "Let the scene run at the footage's rate"),
         ),
     )
-    use_fov: BoolProperty(name="Field of View", description="Set the camera's angle, instead of having it estimated")
-    fov: FloatProperty(
-        name="Angle",
-        description="Horizontal field of view of the footage",
-        subtype="ANGLE",
-        min=0.02,
-        max=3.1,
-        default=0.7,
+    lens_from: EnumProperty(
+        name="Lens",
+        description="Where the focal length of the footage comes from; known is better than estimated",
+        items=(
+            ("FACE", "Estimate", "From the perspective of the face, within some ten per cent"),
+            ("KNOWN", "Known", "You know the focal length"),
+            ("CAMERA", "Scene's Camera", "That of the scene's active camera, as when the shot was tracked before"),
+        ),
+    )
+    lens: FloatProperty(
+        name="Focal Length",
+        description="As on a sensor 36 mm wide, like the focal length of Blender's cameras",
+        subtype="DISTANCE_CAMERA",
+        min=1,
+        soft_max=300,
+        default=50,
+    )
+    exclude: CollectionProperty(type=MICROFACE_PG_span)
+    detail: BoolProperty(
+        name="Detail Keys",
+        description="Also add shape keys for what the named units cannot say. Without them the face is easier to edit "
+        "and less like the footage. Changing this computes nothing again",
+        default=True,
+    )
+    result: EnumProperty(
+        name="Result",
+        description="What becomes of earlier takes of the same face in this scene",
+        items=(
+            ("ADD", "Add a Take", "Keep earlier takes, hidden"),
+            ("REPLACE", "Replace the Take", "Remove the take that is shown, with all its keys"),
+        ),
     )
 
 
@@ -90,6 +122,13 @@ class MICROFACE_PG_event(bpy.types.PropertyGroup):
     apex_s: FloatProperty()
 
 
+class MICROFACE_PG_check(bpy.types.PropertyGroup):
+    """One line of the health check; the name is what was looked at."""
+
+    well: BoolProperty()
+    detail: StringProperty()
+
+
 class MICROFACE_PG_job(bpy.types.PropertyGroup):
     """The job that runs now and the outcome of the last one; never saved."""
 
@@ -97,11 +136,16 @@ class MICROFACE_PG_job(bpy.types.PropertyGroup):
     stage: StringProperty()
     fraction: FloatProperty(subtype="FACTOR", min=0, max=1)
     time_left: StringProperty()
+    job: StringProperty()  #: bl_idname of the job that runs or ran last
+    code: StringProperty()
     error: StringProperty()
     remedy: StringProperty()
     take: StringProperty()
     head: StringProperty()
     events: CollectionProperty(type=MICROFACE_PG_event)
+    checks: CollectionProperty(type=MICROFACE_PG_check)
+    gpu: BoolProperty()  #: the GPU runtime is installed, as the last check or installation found
+    kept_mb: FloatProperty(default=-1)  #: size of kept results; -1 before anybody asked
 
 
 class Preferences:
@@ -114,11 +158,27 @@ class Preferences:
     )
     device: EnumProperty(
         name="Networks Run On",
+        description="They take a small part of the time; Check below measures each of these",
         items=(
-            ("auto", "Best", "The graphics card when it can, else the processor"),
+            ("auto", "Best", "CUDA or DirectML when it works, else the processor"),
             ("cpu", "Processor", "Always the processor"),
-            ("cuda", "CUDA", "An NVIDIA graphics card"),
+            ("cuda", "CUDA", "An NVIDIA graphics card; needs the GPU runtime"),
+            ("directml", "DirectML", "Any graphics card on Windows; needs ONNX Runtime for DirectML as GPU runtime"),
+            ("coreml", "CoreML", "On macOS. Computes in half precision, which moves landmarks"),
         ),
+    )
+    runtime: StringProperty(
+        name="GPU Runtime",
+        description="Folder with ONNX Runtime for a graphics card; empty for the one installed below",
+        subtype="DIR_PATH",
+    )
+    cache: FloatProperty(
+        name="Keep Results Up To",
+        description="GB of tracks and takes kept, so that a second run and a correction are quick; 0 keeps none",
+        min=0,
+        soft_max=20,
+        max=10_000,
+        default=1,
     )
     takes: StringProperty(
         name="Results Folder",
@@ -127,7 +187,7 @@ class Preferences:
     )
 
 
-CLASSES = (MICROFACE_PG_settings, MICROFACE_PG_event, MICROFACE_PG_job)
+CLASSES = (MICROFACE_PG_span, MICROFACE_PG_settings, MICROFACE_PG_event, MICROFACE_PG_check, MICROFACE_PG_job)
 
 
 def settings(context: bpy.types.Context) -> MICROFACE_PG_settings:
@@ -150,6 +210,23 @@ def head(context: bpy.types.Context) -> str:
     """Give the head to use, as the option `--head` wants it: the scene's, else that of the preferences."""
     chosen, general = settings(context).head, preferences(context)
     return bpy.path.abspath(chosen) if chosen else (general and general.head) or BUILT_IN
+
+
+def installed_gpu() -> Path:
+    """Where the GPU runtime is installed: in the extension's user folder, which an upgrade leaves alone, for this Python."""
+    tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    try:
+        return Path(bpy.utils.extension_path_user(ADDON, path="gpu")) / tag
+    except ValueError:  # not installed as an extension: the bpy module in a checkout
+        return Path(bpy.utils.user_resource("DATAFILES", path="microface/gpu")) / tag
+
+
+def gpu_folder(context: bpy.types.Context) -> str:
+    """The ONNX Runtime that the worker shall try first: the folder of the preferences, else the installed one, else none."""
+    general = preferences(context)
+    if general and general.runtime:
+        return bpy.path.abspath(general.runtime)
+    return str(installed_gpu()) if installed_gpu().is_dir() else ""
 
 
 def attach() -> None:

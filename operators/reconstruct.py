@@ -1,15 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The main button: from the video on the scene to an animated head in it."""
 
+from __future__ import annotations
+
 import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 
+from ..backend.errors import MicrofaceError
 from ..backend.messages import Message
 from . import job, properties
+
+if TYPE_CHECKING:  # both load numpy, which enabling the add-on must not
+    from ..backend.types import Take
+    from ..models.head.model import HeadModel
+
+SENSOR_MM = 36.0  # of a focal length that is called known
 
 
 class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
@@ -18,6 +28,8 @@ class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
     bl_idname = "microface.reconstruct"
     bl_label = "Reconstruct from video"
     bl_options = {"UNDO"}
+
+    was_empty = False  # the scene, when the job began
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -32,34 +44,33 @@ class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
 
     def prepare(self, context: bpy.types.Context) -> tuple[list[str], Sequence[Path]]:
         """Write the scene's settings as a command line."""
+        from .scene.stage import is_empty
+
+        self.was_empty = is_empty(context.scene)
         choice = properties.settings(context)
         source = Path(bpy.path.abspath(choice.source))
         take = free_path(takes_folder(context), source.stem)
         preferences = properties.preferences(context)
         device = preferences.device if preferences else "auto"
         argv = ["reconstruct", str(source), "--out", str(take), "--device", device]
-        return [*argv, "--head", properties.head(context), *options(choice)], [take]
+        return [*argv, "--head", properties.head(context), *options(context)], [take]
 
     def finish(self, context: bpy.types.Context, result: Message) -> None:
         """Build the scene and list what was found."""
         # numpy and the scene's modules load with the first result: enabling the add-on stays instant
         from ..backend.heads import load_head
         from ..backend.take import read_take
-        from .scene.build import build_scene, corrective_note
+        from .scene.build import corrective_note
 
         # source and head as they were when the job began: the fields may have changed since
         take, head = read_take(Path(result["take"])), load_head(result["head"])
-        choice = properties.settings(context)
-        rate = None if choice.rate == "auto" else choice.rate
-        built = build_scene(
-            context, take, head, clip_path=Path(result["source"]), rate=rate, live=choice.live_correctives
-        )  # fmt: skip
-        look_through_camera(context)
+        same = self.was_empty and context.scene.name == self.scene
+        built = add_take(context, take, head, Path(result["source"]), result["take"], was_empty=same)
+        look_through_camera(context, next(thing for thing in built.objects if thing.type == "CAMERA"))
         show_result(context, result)
-        self.report(
-            {"INFO"},
-            f"{len(take.time_s)} frames, events found: {len(take.events)}.{corrective_note(built)} {result['take']}",
-        )
+        known = "Known from an earlier run. " if result["known"] else ""
+        found = f"{len(take.time_s)} frames, events found: {len(take.events)}."
+        self.report({"INFO"}, f"{known}{found}{corrective_note(built)} {result['take']}")
 
 
 class MICROFACE_OT_cancel(bpy.types.Operator):
@@ -83,8 +94,40 @@ class MICROFACE_OT_cancel(bpy.types.Operator):
 CLASSES = (MICROFACE_OT_reconstruct, MICROFACE_OT_cancel)
 
 
-def options(choice: properties.MICROFACE_PG_settings) -> list[str]:
-    """Write the optional settings as command-line options."""
+def add_take(
+    context: bpy.types.Context, take: Take, head: HeadModel, footage: Path, file: str, *, was_empty: bool = False
+) -> bpy.types.Collection:
+    """Build a take as the settings want it, in place of the shown one of its face or beside it.
+
+    Args:
+        footage: the video.
+        file: the take's path.
+        was_empty: as of `build_scene`.
+    """
+    from .scene import takes
+    from .scene.build import build_scene
+
+    choice, scene = properties.settings(context), context.scene
+    wanted = take if choice.detail else takes.without_detail(take)
+    takes.check(wanted, head)
+    shown = [one for one in takes.rivals(scene, takes.face_of(take)) if not one.hide_viewport]
+    if choice.result == "REPLACE" and shown:
+        takes.remove(scene, shown[-1])
+    rate = None if choice.rate == "auto" else choice.rate
+    how = {"rate": rate, "live": choice.live_correctives, "was_empty": was_empty}
+    built = build_scene(context, wanted, head, clip_path=footage, **how)
+    takes.mark(built, file, take)
+    takes.show(scene, built)
+    return built
+
+
+def options(context: bpy.types.Context) -> list[str]:
+    """Write the optional settings as command-line options.
+
+    Raises:
+        MicrofaceError: ``no_camera``.
+    """
+    choice, preferences = properties.settings(context), properties.preferences(context)
     argv: list[str] = []
     if choice.face:
         argv += ["--face", choice.face]
@@ -92,9 +135,29 @@ def options(choice: properties.MICROFACE_PG_settings) -> list[str]:
         argv += ["--range", f"{choice.range_start}:{choice.range_end}"]
     if choice.use_neutral:
         argv += ["--neutral", f"{choice.neutral_start}:{choice.neutral_end}"]
-    if choice.use_fov:
-        argv += ["--fov", f"{math.degrees(choice.fov):.4f}"]
+    for span in choice.exclude:
+        argv += ["--exclude", f"{span.start}:{span.end}"]
+    if choice.lens_from != "FACE":
+        argv += ["--fov", f"{math.degrees(field_of_view(context)):.4f}"]
+    if preferences:
+        argv += ["--cache", f"{preferences.cache:g}"]
     return argv
+
+
+def field_of_view(context: bpy.types.Context) -> float:
+    """The angle in radians across the footage, by the known focal length or the scene's camera.
+
+    Raises:
+        MicrofaceError: ``no_camera``.
+    """
+    choice, camera = properties.settings(context), context.scene.camera
+    if choice.lens_from == "KNOWN":
+        return 2 * math.atan(SENSOR_MM / 2 / choice.lens)
+    if camera is None or camera.type != "CAMERA" or camera.data.type != "PERSP":
+        text = f"The scene {context.scene.name} has no perspective camera."
+        raise MicrofaceError("no_camera", text, "Set Lens to Estimate or Known, or add a camera.")
+    right, *_, left = (corner.x / -corner.z for corner in camera.data.view_frame(scene=context.scene))
+    return abs(math.atan(right) - math.atan(left))
 
 
 def takes_folder(context: bpy.types.Context) -> Path:
@@ -119,10 +182,17 @@ def free_path(folder: Path, stem: str) -> Path:
     return path
 
 
-def look_through_camera(context: bpy.types.Context) -> None:
-    """Show the head over its footage in the view whose button was pressed; headless there is none."""
+def look_through_camera(context: bpy.types.Context, camera: bpy.types.Object | None = None) -> None:
+    """Show the head over its footage in the view whose button was pressed; headless there is none.
+
+    Args:
+        camera: the take's; where the scene renders another one, this view alone looks through it.
+    """
     space = context.space_data
     if isinstance(space, bpy.types.SpaceView3D) and space.region_3d:
+        space.use_local_camera = camera is not None and camera != context.scene.camera
+        if space.use_local_camera:
+            space.camera = camera
         space.region_3d.view_perspective = "CAMERA"
 
 

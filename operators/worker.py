@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..models.gpu import VARIABLE
+
 BOOTSTRAP = Path(__file__).resolve().parents[1] / "backend" / "bootstrap.py"
 PACKAGES = ("numpy", "cv2", "onnxruntime", "scipy", "av")
 LAST = ("result", "error", "cancelled")  # a message of these types ends a job
@@ -31,8 +33,10 @@ def site_folders() -> list[str]:
     return [folder for folder in dict.fromkeys(sys.path) if folder in found]
 
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+def _environment(gpu: str) -> dict[str, str]:
+    """Ours without Python's own settings, and the folder of the user's ONNX Runtime where there is one."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return kept | ({VARIABLE: gpu} if gpu else {})
 
 
 class Worker:
@@ -41,9 +45,10 @@ class Worker:
     Args:
         argv: verb and options, as on the command line.
         outputs: files the job makes; what is left of them half-written is removed when the process had to be killed.
+        gpu: folder with an ONNX Runtime to be taken before the bundled one; empty for none.
     """
 
-    def __init__(self, argv: Sequence[str], outputs: Sequence[Path] = ()) -> None:
+    def __init__(self, argv: Sequence[str], outputs: Sequence[Path] = (), gpu: str = "") -> None:
         self.outputs = tuple(outputs)
         self.stop_at: float | None = None
         self.finished = False  # the last message was given
@@ -58,7 +63,7 @@ class Worker:
             stderr=self.stderr,
             text=True,
             encoding="utf-8",
-            env=_environment(),
+            env=_environment(gpu),
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )

@@ -46,6 +46,7 @@ def build_scene(
     rate: Literal["scene", "footage"] | None = None,
     name: str | None = None,
     live: bool = False,
+    was_empty: bool = False,
 ) -> bpy.types.Collection:
     """Build the take in the scene of `context`.
 
@@ -58,6 +59,7 @@ def build_scene(
         rate: whose frame rate the scene shall have; None: the footage's in an empty scene, else the scene's.
         name: of the collection; None: the footage's, or the head's.
 
+        was_empty: the scene was empty when the job began, and counts as such though the artist went on working.
         live: pose correctives follow the bones by drivers, instead of being baked into a few keys for this take.
 
     Raises:
@@ -68,7 +70,7 @@ def build_scene(
     moving = channels(take, head, baked)
     for channel in moving:
         slider_range(channel.name, channel.values)
-    empty = stage.is_empty(scene)
+    empty = was_empty or stage.is_empty(scene)
     if rate == "footage" or (rate is None and empty):
         set_rate(scene, float(take.source["fps"]))
     if empty:

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The button without a window: the add-on registered in the bpy module, its operator by `execute`, a real worker."""
 
-import importlib.util
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -23,17 +22,6 @@ from microface.operators.reconstruct import free_path, options  # noqa: E402
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def load_addon() -> ModuleType:
-    """Run the real top-level __init__.py; its imports find the modules of the package `microface`."""
-    spec = importlib.util.spec_from_file_location(
-        "microface", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def names_of_ours() -> set[str]:
     classes = {name for name in dir(bpy.types) if name.startswith("MICROFACE_")}
     return classes | {
@@ -43,13 +31,10 @@ def names_of_ours() -> set[str]:
     }
 
 
-@pytest.fixture
-def addon() -> Iterator[ModuleType]:
-    """The add-on, registered. Blender 4.5 hangs at exit when a class stays registered."""
-    module = load_addon()
-    module.register()
-    yield module
-    module.unregister()
+@pytest.fixture(autouse=True)
+def nothing_kept(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No job finds the result of another test's."""
+    monkeypatch.setenv("MICROFACE_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +62,7 @@ def after_progress(action: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def test_register_makes_everything_and_unregister_leaves_nothing() -> None:
+def test_register_makes_everything_and_unregister_leaves_nothing(load_addon: Callable[[], ModuleType]) -> None:
     before = names_of_ours()
     for _ in range(2):  # the second registration proves that the first left nothing behind
         module = load_addon()
@@ -87,7 +72,45 @@ def test_register_makes_everything_and_unregister_leaves_nothing() -> None:
         assert names_of_ours() == before == set()
 
 
-def test_failed_registration_is_rolled_back_and_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_enabling_adds_no_handler_and_no_timer(load_addon: Callable[[], ModuleType]) -> None:
+    every = (getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers))
+    handlers = [handler for handler in every if isinstance(handler, list)]
+    assert len(handlers) > 20
+    before = [len(handler) for handler in handlers]
+    module = load_addon()
+    module.register()
+    during = [len(handler) for handler in handlers]
+    module.unregister()
+    assert before == during == [len(handler) for handler in handlers]
+    assert job._timer is None
+
+
+@pytest.mark.skipif(bpy.app.version < (5, 0), reason="Blender 4.5 as a module hangs when it quits with the add-on on")
+def test_quitting_blender_ends_the_worker(built: None, clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.take.npz"
+    code = (
+        "import sys, time, importlib.util as u, bpy\n"
+        f"spec = u.spec_from_file_location('microface', {str(ROOT / '__init__.py')!r},"
+        f" submodule_search_locations=[{str(ROOT)!r}])\n"
+        "sys.modules['microface'] = module = u.module_from_spec(spec); spec.loader.exec_module(module)\n"
+        "module.register()\n"
+        "from microface.operators import job\n"
+        f"job._worker = worker = job.Worker(['reconstruct', {str(clip)!r}, '--out', {str(out)!r}])\n"
+        "while not list(worker.poll()): time.sleep(0.02)\n"
+        "print(worker.process.pid, flush=True)\n"
+        "sys.exit()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    pid = int(done.stdout.split()[-1])
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failed_registration_is_rolled_back_and_raised(
+    load_addon: Callable[[], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
     module = load_addon()
 
     class MICROFACE_PT_broken(bpy.types.Panel):  # no bl_space_type: Blender refuses it
@@ -243,7 +266,9 @@ def test_second_job_is_refused_while_one_runs(addon: ModuleType, built: None, cl
     assert refusals == [False]
 
 
-def test_unregistering_ends_a_running_job(built: None, clip: Path, tmp_path: Path) -> None:
+def test_unregistering_ends_a_running_job(
+    load_addon: Callable[[], ModuleType], built: None, clip: Path, tmp_path: Path
+) -> None:
     module = load_addon()
     module.register()
     choose(clip, tmp_path)
@@ -256,10 +281,84 @@ def test_unregistering_ends_a_running_job(built: None, clip: Path, tmp_path: Pat
 
 def test_settings_become_options_of_the_command_line(addon: ModuleType) -> None:
     choice = properties.settings(bpy.context)
-    assert options(choice) == []
+    assert options(bpy.context) == []
     choice.face, choice.use_range, choice.range_start, choice.range_end = "320,240", True, 5, 25
-    choice.use_fov, choice.fov = True, np.radians(40)
-    assert options(choice) == ["--face", "320,240", "--range", "5:25", "--fov", "40.0000"]
+    for start, end in ((7, 9), (12, 15)):
+        span = choice.exclude.add()
+        span.start, span.end = start, end
+    choice.lens_from, choice.lens = "KNOWN", 18 / np.tan(np.radians(20))
+    excluded = ["--exclude", "7:9", "--exclude", "12:15"]
+    assert options(bpy.context) == ["--face", "320,240", "--range", "5:25", *excluded, "--fov", "40.0000"]
+
+
+@pytest.mark.parametrize("fit", ["HORIZONTAL", "VERTICAL", "AUTO"])
+def test_the_scenes_camera_gives_the_angle_across_its_picture(addon: ModuleType, fit: str) -> None:
+    scene = bpy.context.scene
+    scene.render.resolution_x, scene.render.resolution_y = 600, 800
+    camera = bpy.data.objects.new("tracked", bpy.data.cameras.new("tracked"))
+    camera.data.sensor_fit, camera.data.sensor_width, camera.data.sensor_height, camera.data.lens = fit, 36, 24, 50
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    properties.settings(bpy.context).lens_from = "CAMERA"
+    across = {"HORIZONTAL": 36, "VERTICAL": 24 * 600 / 800, "AUTO": 36 * 600 / 800}[fit]  # mm; AUTO is the longer side
+    option, value = options(bpy.context)
+    assert option == "--fov"
+    assert float(value) == pytest.approx(2 * np.degrees(np.arctan(across / 2 / 50)), abs=1e-3)
+
+
+def test_without_a_camera_the_scenes_camera_is_refused_in_words(addon: ModuleType, clip: Path, tmp_path: Path) -> None:
+    choose(clip, tmp_path)
+    properties.settings(bpy.context).lens_from = "CAMERA"
+    with pytest.raises(RuntimeError, match="no perspective camera"):
+        bpy.ops.microface.reconstruct()
+
+
+def test_the_second_run_is_there_at_once_and_corrections_find_the_tracks(
+    addon: ModuleType, built: None, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(clip, tmp_path)
+    shown: list[str] = []
+    monkeypatch.setattr(job.Job, "_show", lambda self, context, message: shown.append(message["stage"]))
+    bpy.ops.microface.reconstruct()
+    assert {"tracking", "solving"} <= set(shown)
+    shown.clear()
+    bpy.ops.microface.reconstruct()
+    assert "head" not in shown
+    with np.load(tmp_path / "portrait.take.npz") as one, np.load(tmp_path / "portrait.001.take.npz") as two:
+        assert all(np.array_equal(one[name], two[name]) for name in one.files)
+    shown.clear()
+    choice = properties.settings(bpy.context)
+    choice.use_neutral, choice.neutral_start, choice.neutral_end = True, 0, 3
+    bpy.ops.microface.reconstruct()
+    assert "solving" in shown
+    assert "tracking" not in shown
+
+
+def test_the_scene_of_the_button_gets_the_result_though_another_is_shown(
+    addon: ModuleType, built: None, clip: Path, tmp_path: Path
+) -> None:
+    choose(clip, tmp_path)
+    began = bpy.context.scene
+    bpy.data.scenes.new("another")
+
+    class Shown(Listener):
+        def finish(self, context: bpy.types.Context, result: dict[str, object]) -> None:
+            self.where = context.scene.name
+            rig = bpy.data.objects.new("rig", bpy.data.armatures.new("rig"))
+            context.scene.collection.objects.link(rig)
+            context.view_layer.objects.active = rig
+            bpy.ops.object.mode_set(mode="EDIT")  # what building a head needs
+            bpy.ops.object.mode_set(mode="OBJECT")
+
+    listener = Shown()
+    listener.scene = began.name
+    bpy.context.window.scene = bpy.data.scenes["another"]
+    assert listener._close(bpy.context, {"type": "result"}) == {"FINISHED"}
+    assert listener.where == began.name
+    bpy.data.scenes.remove(began)
+    bpy.context.window.scene = bpy.data.scenes["another"]
+    assert listener._close(bpy.context, {"type": "result"}) == {"FINISHED"}
+    assert listener.where == "another"  # the first is gone
 
 
 def test_no_earlier_take_is_overwritten(tmp_path: Path) -> None:

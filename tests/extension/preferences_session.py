@@ -63,6 +63,28 @@ def open_preferences() -> Steps:
     yield 1.0
 
 
+def check_health() -> Steps:
+    """What the button Check does."""
+    with inside("PREFERENCES"):  # type: ignore[attr-defined]
+        bpy.ops.microface.check("INVOKE_DEFAULT")
+    yield from wait("the check", lambda: not state().running and len(state().checks))
+    yield 1.0
+    yield from shot("health")
+    facts["checks"] = {row.name: row.well for row in state().checks}
+    facts["health_error"] = state().error
+
+
+def ask_for_gpu() -> Steps:
+    """What the button Install... does: it asks first, and nothing is downloaded."""
+    bpy.context.preferences.system.use_online_access = True
+    with inside("PREFERENCES"):  # type: ignore[attr-defined]
+        bpy.ops.microface.install_gpu("INVOKE_DEFAULT")
+    yield 1.5
+    yield from shot("gpu")
+    facts["installs"] = state().running
+    bpy.context.preferences.system.use_online_access = False
+
+
 def choose_file() -> Steps:
     """What the button Add... does, and the file browser's own button."""
     with inside("PREFERENCES"):  # type: ignore[attr-defined]
@@ -83,6 +105,7 @@ def steps() -> Steps:
     bpy.ops.preferences.addon_expand(module="bl_ext.user_default.microface")
     yield 1.0
     yield from shot("heads_before")
+    yield from check_health()
     yield from choose_file()
     facts["ticks"], started = 0, time.monotonic()
     yield from wait("progress", lambda: state().fraction > 0.1)
@@ -95,6 +118,7 @@ def steps() -> Steps:
     facts["kept"] = sorted(path.name for path in (OUT / "data" / "heads").iterdir())
     yield from open_preferences()
     yield from shot("heads_after")
+    yield from ask_for_gpu()
 
 
 def finish(error: str = "") -> None:

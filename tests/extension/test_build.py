@@ -79,12 +79,19 @@ def test_the_zip_is_small_enough_to_hand_out(path: Path) -> None:
 def test_the_zip_holds_the_package_and_nothing_of_the_workshop(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
-    for needed in ("__init__.py", "backend/bootstrap.py", "operators/command_line.py", "LICENSE", "LICENSES.md"):
+    for needed in (
+        "__init__.py",
+        "backend/bootstrap.py",
+        "operators/command_line.py",
+        "requirements/gpu.txt",
+        "LICENSE",
+        "LICENSES.md",
+    ):
         assert needed in names
     for asset in ("face_detection.onnx", "face_mesh.onnx", "generic_head.npz"):
         assert f"models/assets/{asset}" in names
     stray = re.compile(
-        r"^(tests|docs|devtools|requirements|dev\.py)|__pycache__|\.pyc$|\.stamp$|(^|/)\.|models/networks"
+        r"^(tests|docs|devtools|requirements/(?!gpu\.txt)|dev\.py)|__pycache__|\.pyc$|\.stamp$|(^|/)\.|models/networks"
     )
     assert not [name for name in names if stray.search(name)]
 

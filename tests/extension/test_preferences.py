@@ -29,6 +29,17 @@ def test_the_head_is_there_though_the_preferences_were_closed(facts: dict[str, o
     assert facts["kept"] == ["flame-2023-open.json", "flame-2023-open.npz"]
 
 
+def test_the_health_check_finds_everything_here(facts: dict[str, object]) -> None:
+    assert facts["health_error"] == ""
+    checks: dict[str, bool] = facts["checks"]  # type: ignore[assignment]
+    assert {"blender", "python", "onnxruntime", "device cpu", "kept results"} <= set(checks)
+    assert all(checks.values())
+
+
+def test_the_gpu_runtime_asks_before_it_comes(facts: dict[str, object]) -> None:
+    assert facts["installs"] is False
+
+
 def test_blender_stays_live_while_the_head_is_made_ready(facts: dict[str, object]) -> None:
     """A timer of 0.1 s is asked for all the while: a blocked window would hardly answer."""
     assert facts["ticks"] > 2 * facts["waited_s"]  # type: ignore[operator]

@@ -143,13 +143,42 @@ def test_stopped_worker_says_so_and_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_cancel_that_surfaces_as_an_error_is_still_a_cancel() -> None:
+    """An interrupt in the middle of an import comes out as that package's own complaint."""
+    code = (
+        "import importlib.util as u, sys\n"
+        f"spec = u.spec_from_file_location('bootstrap', {str(BOOTSTRAP)!r})\n"
+        "b = u.module_from_spec(spec); spec.loader.exec_module(b); b.install_package()\n"
+        "from microface.backend import __main__ as worker\n"
+        "def interrupted(options, report):\n"
+        "    worker.STOP.set()\n"
+        "    raise ImportError('Error importing numpy')\n"
+        "worker.VERBS['doctor'] = interrupted\n"
+        "sys.exit(worker.main(['doctor', '--json']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130
+    assert json.loads(done.stdout) == {"type": "cancelled"}
+    assert done.stderr == ""
+
+
 def test_doctor_finds_what_is_here() -> None:
     done = run("doctor", "--json")
     messages = [json.loads(line) for line in done.stdout.splitlines()]
     assert messages[-1]["type"] == ("result" if done.returncode == 0 else "error")
     if done.returncode == 0:
         checks = {what: well for what, well, _ in messages[-1]["checks"]}
-        assert {"python", "numpy", "cv2", "onnxruntime", "scipy", "av", "generic head"} <= set(checks)
+        assert {
+            "microface",
+            "python",
+            "numpy",
+            "cv2",
+            "onnxruntime",
+            "scipy",
+            "av",
+            "generic head",
+            "device cpu",
+        } <= set(checks)
         assert all(checks.values())
 
 
