@@ -31,6 +31,9 @@ PICTURE_ERROR = 12.0  #: variance the picture's noise is multiplied by: codec, r
 STEADY_ERROR = (
     10.0  #: luma^2 of variance that does not shrink with the noise: steps of the codec, skin that no column explains
 )
+LEAST_VARIANCE, LEAST_UNIT = 1e-8, 1e-7  #: px^2, of a bump and of a unit that has vanished
+VANISHING = 4.0  #: steps at once, on a logarithmic scale, of a bump's variance that shrinks
+FASTEST = 0.1  #: factor in one step that is still multiplied
 LEARNED_AGAINST = 2.0  #: weight of the smooth temporal covariance against the learned one
 DEPTH_PRIOR_M = 0.008  #: of a head that turns much
 LEAK = 0.125  #: of an expression's motion, RMS, passes for turns of a still head
@@ -116,6 +119,16 @@ def error_variance(picture: float) -> float:
     return PICTURE_ERROR * picture + STEADY_ERROR
 
 
+def vanishing(was: Array, asked: Array) -> Array:
+    """Variances that expectation maximisation asks for, but what is to shrink shrinks faster.
+
+    It does so slowly otherwise, and what has not vanished yet shares in the motion of its neighbours. Only bumps, and only
+    downwards: units that do the same are lost to the bumps under them, and bumps that grew as fast would take over units'
+    motion. (After Salakhutdinov and Roweis, Adaptive overrelaxed bound optimization methods, ICML 2003; here on the logarithm.)
+    """
+    return np.asarray(asked * np.clip(asked / was, FASTEST, 1.0) ** (VANISHING - 1))
+
+
 class Posterior:
     """EM over one block: expectation in temporal modes, maximisation of variances, noise, depth and temporal covariance."""
 
@@ -198,7 +211,7 @@ class Posterior:
         count = int((basis.level >= 0).sum())
         state.quiet_covariance = state.noise * np.linalg.inv(reduced[POSE, POSE])
         if count:
-            state.variance = self._variances(gathered / count)
+            state.variance = self._variances(state.variance, gathered / count)
         state.noise = self._noise(reduced, right[:, quiet])
         return x, state
 
@@ -210,17 +223,17 @@ class Posterior:
         share = (np.maximum(state.expression, 0) ** 2).sum(0) / np.maximum((state.expression**2).sum(0), 1e-12)
         return np.where((self.prior.group == 0) & self.prior.macro.any(), np.minimum(2 * share, 1.0), 1.0)
 
-    def _variances(self, mean_square: Array) -> Array:
+    def _variances(self, was: Array, mean_square: Array) -> Array:
         """One variance a unit, one a bump of detail, its two directions alike.
 
         Most of a face is still at any time. Only because still bumps go to nothing does still skin hold the head: with one
         variance for all of them, half of a raised brow counts as a nod.
         """
-        variance = np.clip(self.prior.trust * mean_square, 1e-7, (self.prior.limit / 3) ** 2)
         detail = self.prior.group > 0
-        both = mean_square[detail].reshape(-1, 2).mean(1)
-        variance[detail] = np.maximum(np.repeat(both, 2), 1e-8)
-        return variance
+        asked = self.prior.trust * mean_square
+        asked[detail] = np.repeat(mean_square[detail].reshape(-1, 2).mean(1), 2)
+        variance = np.maximum(np.where(detail, vanishing(was, asked), asked), LEAST_VARIANCE)
+        return np.where(detail, variance, np.clip(variance, LEAST_UNIT, (self.prior.limit / 3) ** 2))
 
     def _noise(self, reduced: Array, quiet: Array) -> float:
         """Chi-square per unknown of the modes too fast for expression, or the picture's residual; and what never shrinks."""

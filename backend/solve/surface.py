@@ -29,7 +29,7 @@ UNIT_LIMIT = 0.35  #: of full strength: the landmarks would have seen more
 DETAIL_LIMIT = 3.0  #: px at 240: what no unit explains is small
 JAW_LIMIT = 0.5  #: rad of jaw opening that counts as its full strength
 DETAIL_SIGMA = (22.0, 15.0)  #: px at a face width of 240 px; wider bumps imitate the parallax of a turning head
-LIFT = 0.75  #: deviation of skin's motion off the bone over that along it: it slides more readily
+LIFT = 0.9  #: deviation of skin's motion off the bone over that along it: it slides more readily
 DEPTH_SIGMA = 30.0  #: px at 240
 EVERY = slice(None)  #: all points
 

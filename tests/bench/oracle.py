@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What limits the solve: `python tests/bench/oracle.py [--split dev] [--level 1] [--count N]` gives it parts of the truth.
 
-For the first reference clips of one level: as they are; without noise and compression; with the true depth; with the true motion of
-the head (the one score.py takes out); with both; with all of it. Prints the medians of score.py's figures. The shared clips
-(`--split shared`) cannot be filmed again: in them the true motion in the picture takes the place of clean footage, and every clip
+For the first reference clips of one level: as they are; without noise and compression; with the true motion in the picture, as a
+noiseless fit would measure it; with the true depth; with the true motion of the head (the one score.py takes out); with these
+together. Prints the medians of score.py's figures. Of the shared clips (`--split shared`), which cannot be filmed again, every clip
 has its rows.
 """
 
@@ -37,6 +37,7 @@ from microface.backend.heads import load_head
 from microface.backend.motion.footage import DenseMotion
 from microface.backend.solve import block, posterior
 from microface.backend.solve.columns import Columns
+from microface.backend.solve.hidden import HiddenPart
 from microface.backend.template import Neutral
 from microface.backend.types import Settings
 from microface.models.head.raster import project
@@ -57,17 +58,13 @@ CLEAN = {"noise": 0.0, "flicker": 0.0, "crf": 0}
 CASES: dict[str, tuple[str, ...]] = {
     "as filmed": (),
     "no noise, no compression": ("clean",),
+    "true image motion": ("motion",),
     "true depth": ("depth",),
     "true pose": ("pose",),
     "true depth and pose": ("depth", "pose"),
-    "all of it": ("clean", "depth", "pose"),
+    "true image motion, depth and pose": ("motion", "depth", "pose"),
 }
-SHARED_CASES = {
-    name.replace("no noise, no compression", "true image motion"): tuple(
-        given.replace("clean", "motion") for given in case
-    )
-    for name, case in CASES.items()
-}
+SHARED_CASES = {name: given for name, given in CASES.items() if "clean" not in given}
 SHOWN = ("err2d", "err3d", "errz", "gain", "floor_px")
 
 
@@ -124,8 +121,10 @@ def given_pose(truth: Truth) -> Iterator[None]:
     """The head moves as it truly does, but for a constant: the solve finds expressions and depth alone."""
     first_pose, known = block._first_pose, {}
 
-    def start(columns: Columns, measured: block.Block, prior: posterior.Prior, depth: Floats) -> Floats:
-        free = first_pose(columns, measured, prior, depth)
+    def start(
+        columns: Columns, measured: block.Block, part: HiddenPart, prior: posterior.Prior, depth: Floats
+    ) -> Floats:
+        free = first_pose(columns, measured, part, prior, depth)
         fine = truth.pose(columns, 1) - prior.coarse
         known["pose"] = fine - (fine - free)[truth.quiet].mean(0)
         return np.asarray(known["pose"])
@@ -150,8 +149,8 @@ class Followed:
     """Dense motion as the footage would show it without noise, told by the truth where its points lie (the mask's most)."""
 
     def __init__(self, measured: DenseMotion, neutral: Neutral, truth: Truth) -> None:
-        self.first, self.residual, self.coarse, self.size = (
-            measured.first, measured.residual, measured.coarse, measured.size,
+        self.first, self.residual, self.hidden, self.coarse, self.size = (
+            measured.first, measured.residual, measured.hidden, measured.coarse, measured.size,
         )  # fmt: skip
         field, surface, window = neutral.field, neutral.surface, neutral.window
         columns = Columns(surface, field)
