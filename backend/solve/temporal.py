@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 BANDWIDTH_HZ = 10.0  #: half the variance; what a block shows of faster onsets is learned
 SLOW_POWER = (
-    5.0  #: of the slowest part of the measurement's error over the fastest; chosen on development clips, at CRF 12
+    4.0  #: of the slowest part of the measurement's error over the fastest; chosen on development clips, at CRF 12
 )
 SLOW_TIME_S = 0.5  #: how long it lasts
 QUIET = 0.02  #: prior variance share under which a mode holds no expression, only pose and noise
