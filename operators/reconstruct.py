@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -200,10 +199,3 @@ def show_result(context: bpy.types.Context, result: Message) -> None:
     """Put the result into the panel's state."""
     state = properties.job(context)
     state.take, state.head = result["take"], result["head"]
-    state.events.clear()
-    for row in result["events"]:
-        item = state.events.add()
-        item.name = f"{row['kind']}  {row['apex_s']:.2f} s  {row['peak_px']:.1f} px"
-        item.apex_s = row["apex_s"]
-        strongest = row["units"].partition(" ")[0]
-        item.unit = re.sub("(Left|Right)$", lambda side: f" {side[0][0]}", strongest)  # the sidebar is narrow
