@@ -33,7 +33,7 @@ def build_parser(*, blender: bool = False) -> argparse.ArgumentParser:
     cache.add_argument("--clear", action="store_true", help="remove it")
     gpu = verbs.add_parser("gpu", help="install ONNX Runtime for NVIDIA cards into a folder (1.6 GB)")
     gpu.add_argument(
-        "folder", type=Path, metavar="FOLDER", help="replaced when it exists; MICROFACE_GPU=FOLDER uses it"
+        "folder", type=Path, metavar="FOLDER", help="a new one, or an earlier runtime's; MICROFACE_GPU=FOLDER uses it"
     )
     heads = _add_heads(verbs.add_parser("heads", help="list, add, draw or remove heads of others"))
     for verb in (*(verb for name, verb in verbs.choices.items() if name != "heads"), *heads):
