@@ -28,7 +28,7 @@ def import_runtime(folder: str) -> tuple[ModuleType, str]:
     """
     if not folder:
         return importlib.import_module(NAME), ""
-    folder = os.path.abspath(folder)  # as modules name their files
+    folder = str(Path(folder).absolute())  # as modules name their files
     sys.path.insert(0, folder)
     try:
         module = importlib.import_module(NAME)

@@ -135,12 +135,12 @@ def retarget_file(options: argparse.Namespace, run: Run, report: Report) -> Mess
     refuse_same(options.take, *filter(None, (options.out, options.save_map)))
     if options.out.resolve() == options.rig.resolve():
         raise MicrofaceError("same_file", f"{options.out} would be overwritten.", "Name another file.")
-    report({"type": "progress", "stage": "opening the character", "value": 0.0, "seconds_left": None})
+    report({"type": "progress", "stage": "opening the character", "value": 0.0, "seconds_left": None, "rate": None})
     context = open_character(options.rig)
     thing = _named(options.object)
     with tempfile.TemporaryDirectory(prefix="microface-") as name:
         folder = Path(name)
-        report({"type": "progress", "stage": "moving its controls", "value": 0.0, "seconds_left": None})
+        report({"type": "progress", "stage": "moving its controls", "value": 0.0, "seconds_left": None, "rate": None})
         probe_to_file(context, thing, options.existing, folder / "rig.npz")
         argv = ["retarget", str(options.take), "--basis", str(folder / "rig.npz")]
         argv += ["--out", str(folder / "controls.npz"), "--controls", options.controls, "--head", options.head]

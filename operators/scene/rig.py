@@ -130,6 +130,24 @@ def key_rest(key: bpy.types.ShapeKey) -> float:
     return 0.0 if keyed(key.id_data, key.path_from_id("value")) else float(key.value)
 
 
+def property_path(owner: Any, name: str) -> str:
+    """The path of a custom property of an object or a pose bone, from the object."""
+    before = owner.path_from_id() if isinstance(owner, bpy.types.PoseBone) else ""
+    return f'{before}["{bpy.utils.escape_identifier(name)}"]'
+
+
+def property_rest(owner: Any, name: str) -> float:
+    """What a custom property's values count from: its default where it is animated."""
+    if not keyed(owner.id_data, property_path(owner, name)):
+        return float(owner[name])
+    return float(owner.id_properties_ui(name).as_dict()["default"])
+
+
+def bone_keyed(bone: bpy.types.PoseBone) -> bool:
+    """Whether animation sets any channel of a bone: its values count from its rest then."""
+    return any(keyed(bone.id_data, bone.path_from_id(name)) for name in CHANNELS)
+
+
 def _bones(character: Character) -> Iterator[Control]:
     """Turns and shifts of bones that are free to move."""
     for rig in character.rigs:
@@ -158,8 +176,8 @@ def _properties(character: Character) -> Iterator[Control]:
                 told = owner.id_properties_ui(name).as_dict()
                 low, high = float(told.get("min", 0.0)), float(told.get("max", 1.0))
                 if high - low < 1e3:
-                    label = f"{owner.name} {name}"
-                    yield Control(label, "property", (owner, name), 0, min(low - value, 0.0), max(high - value, 0.0))
+                    label, rest = f"{owner.name} {name}", property_rest(owner, name)
+                    yield Control(label, "property", (owner, name), 0, min(low - rest, 0.0), max(high - rest, 0.0))
 
 
 def _driven(owner: bpy.types.ID) -> set[tuple[str, int]]:
