@@ -76,6 +76,10 @@ def _add_export(verb: argparse.ArgumentParser, blender: bool) -> None:
         for name, what in (("glb", "glTF"), ("fbx", "FBX"), ("abc", "Alembic"), ("usd", "USD")):
             told = f"the animated head as {what}"
             verb.add_argument(f"--{name}", type=_file_of(name), metavar=f"F.{name}", help=told)
+    _add_head_of_take(verb)
+
+
+def _add_head_of_take(verb: argparse.ArgumentParser) -> None:
     told = "the head of the take (default: generic, or the added head it was made with)"
     verb.add_argument("--head", metavar="generic|NAME|FILE", help=told)
 
@@ -109,7 +113,7 @@ def _add_retarget(verb: argparse.ArgumentParser, blender: bool) -> None:
     verb.add_argument("--controls", default="auto", choices=("auto", "keys", "bones", "all"), help="what to move")
     verb.add_argument("--map", type=Path, metavar="F.json", help="which controls to use, and how far each may go")
     verb.add_argument("--save-map", type=Path, metavar="F.json", help="write that table, to be edited")
-    verb.add_argument("--head", default="generic", metavar="generic|NAME|FILE", help="the head of the take")
+    _add_head_of_take(verb)
 
 
 def _add_annotations(verb: argparse.ArgumentParser) -> None:

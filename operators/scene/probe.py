@@ -39,15 +39,15 @@ def probe(context: bpy.types.Context, character: Character, controls: list[Contr
         vertices, faces = _surface(context, character)
         size = float(np.ptp(vertices, axis=0).max(initial=0))
         kept, basis = [], []
-        idle: set[str] = set()
+        idle: set[bpy.types.PoseBone] = set()
         for control in controls:
-            if control.kind in ("rotation", "location") and control.part in idle:
+            if control.kind in ("rotation", "location") and control.owners[0] in idle:
                 continue
             moved = _effect(context, character, control, vertices, size)
             reach = np.abs(moved).max(1) > STILL * size
             if control.kind in ("rotation", "location") and (not reach.any() or reach.mean() > WHOLE):
                 if control.index == 0 and control.kind == "rotation":
-                    idle.add(control.part)
+                    idle.add(control.owners[0])
             elif reach.any():
                 kept.append(control)
                 basis.append(moved.astype(np.float32))

@@ -8,8 +8,9 @@ played on it, or its neutral where it is animated.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import bpy
@@ -44,11 +45,6 @@ class Control:
     def datablocks(self) -> tuple[bpy.types.ID, ...]:
         """All of them."""
         return tuple(key.id_data for key in self.owners) if self.kind == "key" else (self.owner,)
-
-    @property
-    def part(self) -> str:
-        """The bone's or key's own name."""
-        return self.name if self.kind in ("key", "property") else str(self.owners[0].name)
 
 
 @dataclass(frozen=True)
@@ -106,8 +102,10 @@ def _richness(character: Character) -> tuple[int, int]:
 
 
 def find_controls(character: Character) -> list[Control]:
-    """Everything of a character that can be set, that nothing else sets and nobody has locked."""
-    return [*_keys(character), *_bones(character), *_properties(character)]
+    """Everything of a character that can be set, that nothing else sets and nobody has locked; names are unique."""
+    found = [*_keys(character), *_bones(character), *_properties(character)]
+    count = Counter(control.name for control in found)
+    return [replace(one, name=f"{one.owner.name} {one.name}") if count[one.name] > 1 else one for one in found]
 
 
 def _keys(character: Character) -> Iterator[Control]:

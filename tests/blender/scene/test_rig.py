@@ -420,6 +420,26 @@ def test_a_bone_that_only_shifts_gets_no_turns(character: bpy.types.Object) -> N
     assert curves[0].evaluate(2) == pytest.approx(0.01, abs=1e-7)
 
 
+def test_bones_of_one_name_on_two_armatures_are_two_controls(character: bpy.types.Object) -> None:
+    other = bpy.data.objects.new("Other", character.data.copy())
+    bpy.context.scene.collection.objects.link(other)
+    other.parent = character
+    bpy.data.objects["lashes"].modifiers["Armature"].object = other
+    bpy.data.objects["lashes"].parent = other
+    bpy.context.view_layer.update()
+    found = find_character(bpy.context, character)
+    _, kept = probe(bpy.context, found, find_controls(found))
+    names = [control.name for control in kept]
+    assert len(set(names)) == len(names)
+    assert {"Rig brow turn x", "Other brow turn x", "smile"} <= set(names)
+    performance = played(kept)
+    write_action(bpy.context.scene, kept, performance, "clip")
+    show(performance.time_s[5])
+    for name, rig in (("Rig", character), ("Other", other)):
+        turned = performance.values[5, names.index(f"{name} brow turn x")]
+        assert rig.pose.bones["brow"].rotation_quaternion.to_exponential_map().x == pytest.approx(turned, abs=1e-4)
+
+
 def test_a_control_without_effect_is_left_out(character: bpy.types.Object) -> None:
     bpy.data.objects["skin"].shape_key_add(name="nothing", from_mix=False).value = 0.0
     found = find_character(bpy.context)
