@@ -115,13 +115,6 @@ class MICROFACE_PG_settings(bpy.types.PropertyGroup):
     )
 
 
-class MICROFACE_PG_event(bpy.types.PropertyGroup):
-    """One line of the list of results; the name is what the list shows."""
-
-    unit: StringProperty()
-    apex_s: FloatProperty()
-
-
 class MICROFACE_PG_check(bpy.types.PropertyGroup):
     """One line of the health check; the name is what was looked at."""
 
@@ -142,7 +135,6 @@ class MICROFACE_PG_job(bpy.types.PropertyGroup):
     remedy: StringProperty()
     take: StringProperty()
     head: StringProperty()
-    events: CollectionProperty(type=MICROFACE_PG_event)
     checks: CollectionProperty(type=MICROFACE_PG_check)
     gpu: BoolProperty()  #: the GPU runtime is installed, as the last check or installation found
     kept_mb: FloatProperty(default=-1)  #: size of kept results; -1 before anybody asked
@@ -187,7 +179,7 @@ class Preferences:
     )
 
 
-CLASSES = (MICROFACE_PG_span, MICROFACE_PG_settings, MICROFACE_PG_event, MICROFACE_PG_check, MICROFACE_PG_job)
+CLASSES = (MICROFACE_PG_span, MICROFACE_PG_settings, MICROFACE_PG_check, MICROFACE_PG_job)
 
 
 def settings(context: bpy.types.Context) -> MICROFACE_PG_settings:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,8 +33,7 @@ class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """The panel's button says why it cannot be pressed."""
-        if job.running():
-            cls.poll_message_set("A job is running: wait for it, or cancel it")
+        if not job.idle(cls):
             return False
         if not properties.settings(context).source:
             cls.poll_message_set("Choose a video first")
@@ -200,10 +198,3 @@ def show_result(context: bpy.types.Context, result: Message) -> None:
     """Put the result into the panel's state."""
     state = properties.job(context)
     state.take, state.head = result["take"], result["head"]
-    state.events.clear()
-    for row in result["events"]:
-        item = state.events.add()
-        item.name = f"{row['kind']}  {row['apex_s']:.2f} s  {row['peak_px']:.1f} px"
-        item.apex_s = row["apex_s"]
-        strongest = row["units"].partition(" ")[0]
-        item.unit = re.sub("(Left|Right)$", lambda side: f" {side[0][0]}", strongest)  # the sidebar is narrow

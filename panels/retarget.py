@@ -5,15 +5,14 @@ import bpy
 
 from ..operators import properties
 from ..operators.retarget import MICROFACE_OT_retarget
+from .tab import Tab
 
 
-class MICROFACE_PT_retarget(bpy.types.Panel):
+class MICROFACE_PT_retarget(Tab, bpy.types.Panel):
     """The button, and which take it puts on which character."""
 
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Microface"
     bl_label = "Retarget"
+    bl_order = 30
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
