@@ -33,7 +33,7 @@ def build_parser(*, blender: bool = False) -> argparse.ArgumentParser:
     cache.add_argument("--clear", action="store_true", help="remove it")
     gpu = verbs.add_parser("gpu", help="install ONNX Runtime for NVIDIA cards into a folder (1.6 GB)")
     gpu.add_argument(
-        "folder", type=Path, metavar="FOLDER", help="replaced when it exists; MICROFACE_GPU=FOLDER uses it"
+        "folder", type=Path, metavar="FOLDER", help="a new one, or an earlier runtime's; MICROFACE_GPU=FOLDER uses it"
     )
     heads = _add_heads(verbs.add_parser("heads", help="list, add, draw or remove heads of others"))
     for verb in (*(verb for name, verb in verbs.choices.items() if name != "heads"), *heads):
@@ -76,6 +76,10 @@ def _add_export(verb: argparse.ArgumentParser, blender: bool) -> None:
         for name, what in (("glb", "glTF"), ("fbx", "FBX"), ("abc", "Alembic"), ("usd", "USD")):
             told = f"the animated head as {what}"
             verb.add_argument(f"--{name}", type=_file_of(name), metavar=f"F.{name}", help=told)
+    _add_head_of_take(verb)
+
+
+def _add_head_of_take(verb: argparse.ArgumentParser) -> None:
     told = "the head of the take (default: generic, or the added head it was made with)"
     verb.add_argument("--head", metavar="generic|NAME|FILE", help=told)
 
@@ -109,7 +113,7 @@ def _add_retarget(verb: argparse.ArgumentParser, blender: bool) -> None:
     verb.add_argument("--controls", default="auto", choices=("auto", "keys", "bones", "all"), help="what to move")
     verb.add_argument("--map", type=Path, metavar="F.json", help="which controls to use, and how far each may go")
     verb.add_argument("--save-map", type=Path, metavar="F.json", help="write that table, to be edited")
-    verb.add_argument("--head", default="generic", metavar="generic|NAME|FILE", help="the head of the take")
+    _add_head_of_take(verb)
 
 
 def _add_annotations(verb: argparse.ArgumentParser) -> None:

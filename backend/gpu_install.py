@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from ..models.gpu import VARIABLE
+from ..models.gpu import NAME, VARIABLE
 from .errors import Cancelled, MicrofaceError
 from .messages import Progress
 
@@ -46,7 +46,7 @@ def install(folder: Path, progress: Progress, stop: threading.Event) -> str:
     """Install into a folder; it appears only when it is whole and ONNX Runtime starts from it.
 
     Args:
-        folder: replaced when it exists.
+        folder: replaced when it holds a runtime already.
         progress: called with the stage and shares 0..1.
         stop: set when the user asks to stop.
 
@@ -54,9 +54,10 @@ def install(folder: Path, progress: Progress, stop: threading.Event) -> str:
         what was installed, in words.
 
     Raises:
-        MicrofaceError: no_cuda, disk_full, no_pip, not_installed or no_start.
+        MicrofaceError: no_cuda, in_use, disk_full, no_pip, not_installed or no_start.
         Cancelled: nothing is left.
     """
+    folder = folder.absolute()  # a new process, which may work elsewhere, starts the runtime from there
     _refuse(folder)
     work = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
@@ -76,6 +77,9 @@ def _refuse(folder: Path) -> None:
     """Say before the download what would make it vain."""
     if sys.platform == "darwin":
         raise MicrofaceError("no_cuda", "There is no CUDA on macOS.", "CoreML is built in: choose it as device.")
+    if folder.exists() and not (folder / NAME).is_dir() and (folder.is_file() or any(folder.iterdir())):
+        text = f"{folder} holds something else than a GPU runtime, which would be lost."
+        raise MicrofaceError("in_use", text, "Name a new folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder.parent).free
     if free < ROOM:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Any
@@ -28,6 +29,8 @@ _HEADER = re.compile(
 )
 _CHUNK = 2**20  # bytes
 _ENCRYPTED = 1  # zip flag
+#: What reading raises where bytes are lost or changed.
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError)
 
 
 class Mismatch(ValueError):

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -133,7 +132,7 @@ def read_take(path: str | Path) -> Take:
         return _take(arrays)
     except npz.Mismatch as error:
         raise _bad(path, str(error)) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+    except npz.DAMAGED as error:
         raise _bad(path, "it is damaged or truncated") from error
 
 

@@ -8,7 +8,6 @@ head find them where the first run left them.
 from __future__ import annotations
 
 import zipfile
-import zlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,9 +45,7 @@ def tracked(clip: Clip, settings: Settings, progress: Progress, store: Store) ->
     chosen = {"face": settings.face, "range": settings.range, "device": settings.device}
     path = store.path("tracks", footage=clip.sha256, **chosen)
     if store.has(path):
-        with suppress(
-            npz.Mismatch, zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError
-        ):  # damaged: track again
+        with suppress(npz.Mismatch, KeyError, *npz.DAMAGED):  # track again
             return read_tracks(path)
     cover = Cover(load_head(BUILT_IN))  # the same for all heads: a change of head needs no new tracks
     tracks = track(clip, settings, progress, cover.look)
@@ -75,7 +72,7 @@ def read_tracks(path: Path) -> tuple[Tracks, NDArray[np.bool_]]:
     """Read what `write_tracks` wrote.
 
     Raises:
-        npz.Mismatch, BadZipFile, zlib.error, EOFError, KeyError, OSError: it is damaged.
+        npz.Mismatch, KeyError, npz.DAMAGED: it is damaged.
     """
     with zipfile.ZipFile(path) as archive:
         columns = {name: npz.read(archive, name, npz.header(archive, name)) for name in COLUMNS}

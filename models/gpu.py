@@ -28,6 +28,7 @@ def import_runtime(folder: str) -> tuple[ModuleType, str]:
     """
     if not folder:
         return importlib.import_module(NAME), ""
+    folder = str(Path(folder).absolute())  # as modules name their files
     sys.path.insert(0, folder)
     try:
         module = importlib.import_module(NAME)

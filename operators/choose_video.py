@@ -26,8 +26,7 @@ class ChooseVideo:
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """One job at a time."""
-        cls.poll_message_set("A job is running: wait for it, or cancel it")
-        return not job.running()
+        return job.idle(cls)
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """A dropped file is known already: ask for the settings."""

@@ -26,8 +26,7 @@ class InstallGpu(job.Asked):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Blender's online access must be allowed."""
-        if job.running():
-            cls.poll_message_set("A job is running: wait for it, or cancel it")
+        if not job.idle(cls):
             return False
         cls.poll_message_set(heads.offline_reason())
         return not heads.offline_reason()
@@ -62,8 +61,7 @@ class MICROFACE_OT_remove_gpu(bpy.types.Operator):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Not under a running job."""
-        cls.poll_message_set("A job is running: wait for it, or cancel it")
-        return not job.running()
+        return job.idle(cls)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Remove its folder."""

@@ -29,8 +29,8 @@ def heads_of(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 
 
 def is_head(thing: bpy.types.Object) -> bool:
-    """Whether an object is a head that was built."""
-    return thing.get(STRENGTH) is not None
+    """Whether an object is a head that was built: others may have a property named strength too."""
+    return all(thing.get(strength_property(region)) is not None for region in ("", *NAMES))
 
 
 def beyond_limit(head: bpy.types.Object) -> Iterator[tuple[str, float, float]]:

@@ -55,8 +55,7 @@ class _Heads:
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """The button says why it cannot be pressed."""
-        cls.poll_message_set("A job is running: wait for it, or cancel it")
-        return not job.running()
+        return job.idle(cls)
 
     def named(self) -> list[str]:
         """The option for the name."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 
 from ..backend import store
+from ..backend.doctor import Check, table
 from ..backend.errors import MicrofaceError
 from ..backend.messages import Message
 from . import heads, job, properties
@@ -23,8 +24,7 @@ class MICROFACE_OT_check(job.Job, bpy.types.Operator):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """One job at a time."""
-        cls.poll_message_set("A job is running: wait for it, or cancel it")
-        return not job.running()
+        return job.idle(cls)
 
     def prepare(self, context: bpy.types.Context) -> tuple[list[str], Sequence[Path]]:
         """Ask the worker, whose packages and devices count."""
@@ -57,8 +57,7 @@ class MICROFACE_OT_copy_checks(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Write it as the verb doctor does."""
         rows = properties.job(context).checks
-        lines = (f"{'OK     ' if row.well else 'MISSING'}  {row.name:<20} {row.detail}" for row in rows)
-        context.window_manager.clipboard = "\n".join(lines)
+        context.window_manager.clipboard = table([Check(row.name, row.well, row.detail) for row in rows])
         self.report({"INFO"}, "Copied")
         return {"FINISHED"}
 
@@ -73,8 +72,7 @@ class MICROFACE_OT_clear_cache(bpy.types.Operator):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Not under a running job."""
-        cls.poll_message_set("A job is running: wait for it, or cancel it")
-        return not job.running()
+        return job.idle(cls)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Remove them."""

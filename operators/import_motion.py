@@ -37,8 +37,7 @@ class MICROFACE_OT_import_motion(job.Asked, bpy.types.Operator):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """One job at a time."""
-        cls.poll_message_set("A job is running: wait for it, or cancel it")
-        return not job.running()
+        return job.idle(cls)
 
     def told(self) -> dict[str, object]:
         """The file, its rate, and in which words."""

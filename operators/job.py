@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -24,6 +25,12 @@ _timer: bpy.types.Timer | None = None
 def running() -> bool:
     """Say whether a job runs now."""
     return _worker is not None
+
+
+def idle(operator: Any) -> bool:
+    """Say whether no job runs, for the poll of an operator that must wait for it; its button tells the user."""
+    operator.poll_message_set("A job is running: wait for it, or cancel it")
+    return not running()
 
 
 def request_cancel() -> None:

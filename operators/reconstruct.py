@@ -33,8 +33,7 @@ class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """The panel's button says why it cannot be pressed."""
-        if job.running():
-            cls.poll_message_set("A job is running: wait for it, or cancel it")
+        if not job.idle(cls):
             return False
         if not properties.settings(context).source:
             cls.poll_message_set("Choose a video first")

@@ -93,7 +93,9 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         probe_to_file(context, context.active_object, self.existing, folder / "rig.npz")
         take, out = Path(bpy.path.abspath(self.filepath)), folder / "controls.npz"
         argv = ["retarget", str(take), "--basis", str(folder / "rig.npz"), "--out", str(out)]
-        argv += ["--controls", self.controls, "--head", properties.head(context)]
+        last = properties.job(context)  # of the last take the head is known, though its field may have changed since
+        head = last.head if self.filepath == last.take else properties.settings(context).head
+        argv += ["--controls", self.controls, *_of_head(bpy.path.abspath(head))]
         argv += ["--map", bpy.path.abspath(self.table)] if self.table else []
         argv += ["--save-map", str(_table_path(take))] if self.save_table else []
         return argv, [out]
@@ -112,6 +114,10 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
 
 
 CLASSES = (MICROFACE_OT_retarget,)
+
+
+def _of_head(name: str | None) -> list[str]:
+    return ["--head", name] if name else []
 
 
 def _table_path(take: Path) -> Path:
@@ -135,15 +141,15 @@ def retarget_file(options: argparse.Namespace, run: Run, report: Report) -> Mess
     refuse_same(options.take, *filter(None, (options.out, options.save_map)))
     if options.out.resolve() == options.rig.resolve():
         raise MicrofaceError("same_file", f"{options.out} would be overwritten.", "Name another file.")
-    report({"type": "progress", "stage": "opening the character", "value": 0.0, "seconds_left": None})
+    report({"type": "progress", "stage": "opening the character", "value": 0.0, "seconds_left": None, "rate": None})
     context = open_character(options.rig)
     thing = _named(options.object)
     with tempfile.TemporaryDirectory(prefix="microface-") as name:
         folder = Path(name)
-        report({"type": "progress", "stage": "moving its controls", "value": 0.0, "seconds_left": None})
+        report({"type": "progress", "stage": "moving its controls", "value": 0.0, "seconds_left": None, "rate": None})
         probe_to_file(context, thing, options.existing, folder / "rig.npz")
         argv = ["retarget", str(options.take), "--basis", str(folder / "rig.npz")]
-        argv += ["--out", str(folder / "controls.npz"), "--controls", options.controls, "--head", options.head]
+        argv += ["--out", str(folder / "controls.npz"), "--controls", options.controls, *_of_head(options.head)]
         argv += ["--map", str(options.map)] if options.map else []
         argv += ["--save-map", str(options.save_map)] if options.save_map else []
         last = run(argv, [path for path in (options.save_map,) if path])

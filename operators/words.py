@@ -13,6 +13,7 @@ WORDS = (
     (r"--range( A:B)?", "Frame Range"),
     (r"--head and a FLAME file", "a FLAME head"),
     (r"by --head", "as Head"),
+    (r" \(--head\)", ""),
     (r"--fps", "Frame Rate"),
     (r"--device auto or cpu", "Best or Processor in the preferences"),
     (r"Added heads: ", "Heads in the preferences: "),

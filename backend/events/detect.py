@@ -32,7 +32,7 @@ from ..types import Event, Floats, Ints
 from .act import LONGEST_MICRO, Act
 from .courses import Courses
 from .glance import glances
-from .kind import KINDS, Kind
+from .kind import KINDS, Kind, Rise
 from .noise import alarms, calm, claimed, measured, thresholds
 from .peak import grouped, outside, peaks_of
 from .run import REACHES, runs_of
@@ -84,31 +84,31 @@ def detect(
 
 def _found(courses: Courses, kind: Kind) -> list[Act]:
     members = channels(courses.names)
-    return glances(courses, members) if kind.name == "gaze" else _rising(courses, kind, members)
+    return _rising(courses, kind.name, kind.rise, members) if kind.rise else glances(courses, members)
 
 
-def _rising(courses: Courses, kind: Kind, members: list[tuple[int, ...]]) -> list[Act]:
+def _rising(courses: Courses, kind: str, rise: Rise, members: list[tuple[int, ...]]) -> list[Act]:
     """What moves above the noise outside it.
 
     A mouth may talk from the clip's beginning to its end and show no noise at all: speech is held against the rest of the face.
     """
     motion, std = (np.column_stack([x[:, k].mean(1) for k in members]) for x in (courses.motion_px, courses.std_px))
     shown = np.column_stack([courses.shown[:, k].all(1) for k in members])
-    wanted = np.array([all(kind.shows(courses.names[k]) for k in units) for units in members])
-    shown &= ~wanted | (kind.name != "speech")
+    wanted = np.array([all(rise.shows(courses.names[k]) for k in units) for units in members])
+    shown &= ~wanted | (kind != "speech")
     full = np.inf if courses.full_px is None else np.array([courses.full_px[list(units)].mean() for units in members])
-    large = np.broadcast_to(kind.beyond * full, len(members))
+    large = np.broadcast_to(rise.beyond * full, len(members))
     runs = list(runs_of(courses.time_s, motion, std, courses.valid, courses.pulled_px, shown, large))
     if not runs:
         return []
     least, reaches = thresholds(len(members), runs[0].step), range(len(REACHES))
     masks, acts = [calm(runs, reach) for reach in reaches], list[Act]()
-    claim = claimed(kind.lasting or runs[0].step, kind.doubt)
+    claim = claimed(rise.lasting or runs[0].step, rise.doubt)
     for _ in range(ROUNDS):
         noise = measured(runs, masks, claim)
-        tops = [peak for peak in peaks_of(runs, noise, least, kind.spans) if wanted[peak.channel]]
+        tops = [peak for peak in peaks_of(runs, noise, least, rise.spans) if wanted[peak.channel]]
         found = grouped(tops, runs, noise, members)
-        acts = kind.whole([Act(kind.name, item, runs[item.run], courses.names, courses.full_px) for item in found])
+        acts = rise.whole([Act(kind, item, runs[item.run], courses.names, courses.full_px) for item in found])
         acts = [act for act in acts if act.is_large]
         masks = [outside(runs, [act.found for act in acts], members, reach) for reach in reaches]
     return acts

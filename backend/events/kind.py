@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...models.head.units import region
 from .act import CLOSES, LEAST_MACRO, Act
@@ -15,9 +14,28 @@ from .company import spoken, steady, whole_blinks
 from .noise import DOUBT
 from .run import REACHES
 
-Array = NDArray[np.float64]
-
 SOLVED = 0.05  #: s for which the error of the solve, band-limited at 10 Hz, repeats itself
+
+
+@dataclass(frozen=True)
+class Rise:
+    """How events of a kind stand above the noise.
+
+    Attributes:
+        shows: units that may show one.
+        spans: s, least and longest reach: lids jitter while they are closed, and a syllable is short.
+        lasting: s for which the claimed noise repeats itself; 0 = the tracker's, which has no memory.
+        doubt: share of the claimed noise that adds to what is measured.
+        beyond: of full strength: no noise is as large.
+        whole: makes events of what was found.
+    """
+
+    shows: Callable[[str], bool]
+    spans: tuple[float, float]
+    lasting: float
+    doubt: float
+    beyond: float
+    whole: Callable[[list[Act]], list[Act]]
 
 
 @dataclass(frozen=True)
@@ -27,22 +45,12 @@ class Kind:
     Attributes:
         name: blink, gaze, speech or expression.
         measures: units whose noise tells what is an event of this kind.
-        shows: those of them that may show one.
-        spans: s, least and longest reach: lids jitter while they are closed, and a syllable is short.
-        lasting: s for which the claimed noise repeats itself; 0 = the tracker's, which has no memory.
-        doubt: share of the claimed noise that adds to what is measured.
-        beyond: of full strength: no noise is as large.
-        whole: makes events of what was found.
+        rise: how its events rise; None = they jump (`glance.py`).
     """
 
     name: str
     measures: Callable[[str], bool]
-    shows: Callable[[str], bool]
-    spans: tuple[float, float]
-    lasting: float
-    doubt: float
-    beyond: float
-    whole: Callable[[list[Act]], list[Act]]
+    rise: Rise | None
 
 
 def _lid(name: str) -> bool:
@@ -61,14 +69,10 @@ def _mouth(name: str) -> bool:
     return region(name) == "mouth"
 
 
-def _as_found(acts: list[Act]) -> list[Act]:
-    return acts
-
-
-#: In the order in which they are looked for. Looks jump instead of rising (`glance.py`): only their names count here.
+#: In the order in which they are looked for.
 KINDS = (
-    Kind("blink", _lid, _lid, (0.16, REACHES[-1]), 0.0, 1.0, CLOSES, whole_blinks),
-    Kind("gaze", _look, _look, (0.0, REACHES[-1]), 0.0, 1.0, np.inf, _as_found),
-    Kind("speech", _skin, _mouth, (0.0, 0.32), SOLVED, DOUBT, np.inf, spoken),
-    Kind("expression", _skin, _skin, (0.0, REACHES[-1]), SOLVED, DOUBT, LEAST_MACRO, steady),
+    Kind("blink", _lid, Rise(_lid, (0.16, REACHES[-1]), 0.0, 1.0, CLOSES, whole_blinks)),
+    Kind("gaze", _look, None),
+    Kind("speech", _skin, Rise(_mouth, (0.0, 0.32), SOLVED, DOUBT, np.inf, spoken)),
+    Kind("expression", _skin, Rise(_skin, (0.0, REACHES[-1]), SOLVED, DOUBT, LEAST_MACRO, steady)),
 )

@@ -99,7 +99,7 @@ def read_mapping(path: Path) -> Mapping:
         if path.stat().st_size > MAX_BYTES:
             raise ValueError(f"it is larger than {MAX_BYTES // 10**6} MB")
         return _rows(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, RecursionError) as error:
+    except (ValueError, OverflowError, RecursionError) as error:
         reason = "it is no JSON" if isinstance(error, (json.JSONDecodeError, UnicodeError)) else str(error)
         text = f"{path} is no table of controls: {reason}."
         raise MicrofaceError("bad_mapping", text, "Save a table anew, and edit that.") from error

@@ -38,7 +38,7 @@ def checked(path: Path, schema: Schema, code: str, what: str) -> dict[str, NDArr
             return _arrays(archive, schema)
     except npz.Mismatch as error:
         reason = str(error)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError):
+    except npz.DAMAGED:
         reason = "it is damaged or truncated"
     raise MicrofaceError(code, f"{path} is not {what}: {reason}.", "Make it again.")
 

@@ -194,11 +194,11 @@ def retarget(
     person = at_rest(take, head)
     if not (take.valid <= BRIDGED).any():
         raise MicrofaceError("no_face", "The take has no frame with a face.", "Reconstruct a part that shows the face.")
-    table = on_rig(mapping, rig) if mapping else None
+    table = on_rig(mapping, rig) if mapping is not None else None
     try:
         laid = lay(person, rig, landmarks)
     except MicrofaceError as error:
-        named = table or proposed(rig, np.ones(len(rig.names), bool))
+        named = table or proposed(rig, chosen(rig, np.ones(len(rig.names), bool), which))
         if error.code != "no_face_on_rig" or not any(row.use and row.units for row in named):
             raise
         return by_names(take, rig, named), named

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.head.embedding import Landmarks
-from ..heads import load_head, portrait_tracker
+from ..heads import head_name, load_head, portrait_tracker
 from ..messages import Progress, Report, part, stoppable
 from ..outputs import check_writable
 from ..take import read_take
@@ -43,7 +43,8 @@ def retarget_take(options: argparse.Namespace, report: Report, stop: threading.E
     take, rig = read_take(options.take), read_rig(options.basis)
     mapping = read_mapping(options.map) if options.map else None
     landmarks = _watched(portrait_tracker(), part(progress, 0.05, FINDING))
-    found, table = retarget(take, load_head(options.head), rig, landmarks, options.controls, mapping)
+    head = load_head(head_name(take, options.head))
+    found, table = retarget(take, head, rig, landmarks, options.controls, mapping)
     progress("writing", 1.0)
     write_performance(options.out, found)
     if options.save_map:

@@ -58,9 +58,8 @@ def build_scene(
         clip: its timing, when already known.
         rate: whose frame rate the scene shall have; None: the footage's in an empty scene, else the scene's.
         name: of the collection; None: the footage's, or the head's.
-
-        was_empty: the scene was empty when the job began, and counts as such though the artist went on working.
         live: pose correctives follow the bones by drivers, instead of being baked into a few keys for this take.
+        was_empty: the scene was empty when the job began, and counts as such though the artist went on working.
 
     Raises:
         MicrofaceError: ``other_head``, ``no_face`` or ``too_strong``, before anything is built.

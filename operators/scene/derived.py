@@ -114,15 +114,15 @@ def _course(together: list[bpy.types.FCurve]) -> Course:
 
 def _assign(head: bpy.types.Object, action: bpy.types.Action) -> None:
     """Animate keys and rig of the head by an Action with the same slots; a view that nobody uses any more goes."""
-    owners = [owner for owner in (head.data.shape_keys, head.parent) if owner.animation_data]
-    before = {owner.animation_data.action for owner in owners}
-    for owner in owners:
-        identifier = owner.animation_data.action_slot.identifier
-        owner.animation_data.action = action
-        owner.animation_data.action_slot = action.slots[identifier]
-    for old in before - {action, None}:
-        if old.get(RAW) and not old.users:
-            bpy.data.actions.remove(old)
+    before = head.data.shape_keys.animation_data.action
+    both = [owner.animation_data for owner in (head.data.shape_keys, head.parent) if owner.animation_data]
+    for animation in both:
+        if animation.action == before:  # an artist may have given the rig another one
+            identifier = animation.action_slot.identifier
+            animation.action = action
+            animation.action_slot = action.slots[identifier]
+    if before != action and before.get(RAW) and not before.users:
+        bpy.data.actions.remove(before)
 
 
 def _groups(action: bpy.types.Action) -> Iterator[list[bpy.types.FCurve]]:

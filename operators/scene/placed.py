@@ -14,13 +14,13 @@ from ...backend.errors import MicrofaceError
 from .. import compat
 from .action import LINEAR, SlotType, add_curve, assign, key_path, quaternions
 from .captured import FPS, Captured, bone_path, curves_of, points_of, sampled, write_action
+from .ground import lay_ground
 from .mesh import slider_range
 from .rate import rate
 
 Array = NDArray[np.float64]
 
 CLOSE = 1e-3  # frames: keys this near are the same
-GROUND = "neutral"  # the lowest strip, where one is needed
 
 
 def fitting(event: Captured, head: bpy.types.Object, own: bool) -> Captured:
@@ -77,8 +77,9 @@ def add_strip(
     for slot in action.slots:
         owner, blend = (head.data.shape_keys, "ADD") if slot.target_id_type == "KEY" else (head.parent, "COMBINE")
         animation = owner.animation_data_create()
-        if blend == "ADD" and compat.KEYS_REST_AT_ONE:
-            _ground(owner, event)
+        if blend == "ADD":
+            keys = head.data.shape_keys
+            lay_ground(keys, {curve.data_path for curve in curves_of(keys)} | {key_path(key) for key in event.keys})
         animation.action_blend_type = blend  # else it would hide what is below
         track = animation.nla_tracks.new()
         track.name = name
@@ -91,23 +92,6 @@ def add_strip(
         strip.frame_start, strip.frame_end = at, at + stretch * length
         owner.update_tag()
     return action
-
-
-def _ground(keys: Any, event: Captured) -> None:
-    """Lay a strip under all others in which every key is 0. Where an artist's own strips are lowest, that is their part."""
-    tracks = keys.animation_data.nla_tracks
-    if not tracks:
-        action = bpy.data.actions.new(GROUND)
-        strip = tracks.new().strips.new(GROUND, 0, action)
-        tracks[0].name = GROUND
-        strip.action_slot = action.slots.new(id_type="KEY", name=keys.name)
-    if tracks[0].name != GROUND:
-        return
-    strip = tracks[0].strips[0]
-    bag = compat.channelbag(strip.action, strip.action_slot)
-    for path in {curve.data_path for curve in curves_of(keys)} | {key_path(name) for name in event.keys}:
-        if not bag.fcurves.find(path):
-            add_curve(bag, path, 0, np.array([0.0, 1.0]), np.zeros(2), LINEAR)
 
 
 def _sums(head: bpy.types.Object, event: Captured, frames: Array, strength: float) -> dict[str, tuple[Array, Array]]:

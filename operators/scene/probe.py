@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ...backend.errors import MicrofaceError
 from ...backend.retarget.rig import Rig
-from .rig import CHANNELS, STEP, Character, Control, bone_matrix, keyed
+from .rig import CHANNELS, STEP, Character, Control, bone_keyed, bone_matrix, keyed, property_rest
 from .space import STAND
 
 Array = NDArray[np.float64]
@@ -39,15 +39,15 @@ def probe(context: bpy.types.Context, character: Character, controls: list[Contr
         vertices, faces = _surface(context, character)
         size = float(np.ptp(vertices, axis=0).max(initial=0))
         kept, basis = [], []
-        idle: set[str] = set()
+        idle: set[bpy.types.PoseBone] = set()
         for control in controls:
-            if control.kind in ("rotation", "location") and control.part in idle:
+            if control.kind in ("rotation", "location") and control.owners[0] in idle:
                 continue
             moved = _effect(context, character, control, vertices, size)
             reach = np.abs(moved).max(1) > STILL * size
             if control.kind in ("rotation", "location") and (not reach.any() or reach.mean() > WHOLE):
                 if control.index == 0 and control.kind == "rotation":
-                    idle.add(control.part)
+                    idle.add(control.owners[0])
             elif reach.any():
                 kept.append(control)
                 basis.append(moved.astype(np.float32))
@@ -154,19 +154,21 @@ def _mesh(mesh: bpy.types.Mesh, world: Array) -> tuple[Array, NDArray[np.int32]]
 def at_rest(context: bpy.types.Context, character: Character, controls: list[Control]) -> Iterator[None]:
     """Take animation off and bring what it moved to its neutral; give everything back."""
     keys = [key for one in controls if one.kind == "key" for key in one.owners if keyed(key.id_data, _path(key))]
-    bones = [
-        bone for rig in character.rigs for bone in rig.pose.bones if any(keyed(rig, path) for path in _paths(bone))
-    ]
+    bones = [bone for rig in character.rigs for bone in rig.pose.bones if bone_keyed(bone)]
+    properties = [(*one.owners, property_rest(*one.owners)) for one in controls if one.kind == "property"]
     with ExitStack() as undo:
         undo.callback(context.view_layer.update)
-        undo.enter_context(_values(character))
+        undo.enter_context(_values(character, controls))
         undo.callback(context.view_layer.update)  # animation put back plays at once: only then the values are put back
-        for owner in character.animated:
+        for owner in dict.fromkeys((*character.animated, *(one.owner for one in controls))):
             undo.enter_context(_without_animation(owner))
         for key in keys:
             key.value = 0.0
         for bone in bones:
             bone.matrix_basis = Matrix.Identity(4)
+        for owner, name, rest in properties:
+            owner[name] = rest
+            _touch(owner)
         yield
 
 
@@ -174,17 +176,14 @@ def _path(key: bpy.types.ShapeKey) -> str:
     return str(key.path_from_id("value"))
 
 
-def _paths(bone: bpy.types.PoseBone) -> list[str]:
-    return [bone.path_from_id(name) for name in CHANNELS]
-
-
 @contextmanager
-def _values(character: Character) -> Iterator[None]:
-    """Give back the values of shape keys and bones, channel by channel."""
+def _values(character: Character, controls: list[Control]) -> Iterator[None]:
+    """Give back the values of shape keys and bones, channel by channel, and of custom properties."""
     blocks = [key for owner in character.animated if isinstance(owner, bpy.types.Key) for key in owner.key_blocks]
     values = [key.value for key in blocks]
     bones = [bone for rig in character.rigs for bone in rig.pose.bones]
     poses = [[tuple(getattr(bone, name)) for name in CHANNELS] for bone in bones]
+    properties = [(owner, name, owner[name]) for owner, name in (c.owners for c in controls if c.kind == "property")]
     try:
         yield
     finally:
@@ -193,6 +192,9 @@ def _values(character: Character) -> Iterator[None]:
         for bone, pose in zip(bones, poses, strict=True):
             for name, value in zip(CHANNELS, pose, strict=True):
                 setattr(bone, name, value)
+        for owner, name, value in properties:
+            owner[name] = value
+            _touch(owner)
 
 
 @contextmanager

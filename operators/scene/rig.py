@@ -8,8 +8,9 @@ played on it, or its neutral where it is animated.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import bpy
@@ -44,11 +45,6 @@ class Control:
     def datablocks(self) -> tuple[bpy.types.ID, ...]:
         """All of them."""
         return tuple(key.id_data for key in self.owners) if self.kind == "key" else (self.owner,)
-
-    @property
-    def part(self) -> str:
-        """The bone's or key's own name."""
-        return self.name if self.kind in ("key", "property") else str(self.owners[0].name)
 
 
 @dataclass(frozen=True)
@@ -106,8 +102,10 @@ def _richness(character: Character) -> tuple[int, int]:
 
 
 def find_controls(character: Character) -> list[Control]:
-    """Everything of a character that can be set, that nothing else sets and nobody has locked."""
-    return [*_keys(character), *_bones(character), *_properties(character)]
+    """Everything of a character that can be set, that nothing else sets and nobody has locked; names are unique."""
+    found = [*_keys(character), *_bones(character), *_properties(character)]
+    count = Counter(control.name for control in found)
+    return [replace(one, name=f"{one.owner.name} {one.name}") if count[one.name] > 1 else one for one in found]
 
 
 def _keys(character: Character) -> Iterator[Control]:
@@ -128,6 +126,24 @@ def _keys(character: Character) -> Iterator[Control]:
 def key_rest(key: bpy.types.ShapeKey) -> float:
     """What a key's values count from: 0 where it is animated."""
     return 0.0 if keyed(key.id_data, key.path_from_id("value")) else float(key.value)
+
+
+def property_path(owner: Any, name: str) -> str:
+    """The path of a custom property of an object or a pose bone, from the object."""
+    before = owner.path_from_id() if isinstance(owner, bpy.types.PoseBone) else ""
+    return f'{before}["{bpy.utils.escape_identifier(name)}"]'
+
+
+def property_rest(owner: Any, name: str) -> float:
+    """What a custom property's values count from: its default where it is animated."""
+    if not keyed(owner.id_data, property_path(owner, name)):
+        return float(owner[name])
+    return float(owner.id_properties_ui(name).as_dict()["default"])
+
+
+def bone_keyed(bone: bpy.types.PoseBone) -> bool:
+    """Whether animation sets any channel of a bone: its values count from its rest then."""
+    return any(keyed(bone.id_data, bone.path_from_id(name)) for name in CHANNELS)
 
 
 def _bones(character: Character) -> Iterator[Control]:
@@ -158,8 +174,8 @@ def _properties(character: Character) -> Iterator[Control]:
                 told = owner.id_properties_ui(name).as_dict()
                 low, high = float(told.get("min", 0.0)), float(told.get("max", 1.0))
                 if high - low < 1e3:
-                    label = f"{owner.name} {name}"
-                    yield Control(label, "property", (owner, name), 0, min(low - value, 0.0), max(high - value, 0.0))
+                    label, rest = f"{owner.name} {name}", property_rest(owner, name)
+                    yield Control(label, "property", (owner, name), 0, min(low - rest, 0.0), max(high - rest, 0.0))
 
 
 def _driven(owner: bpy.types.ID) -> set[tuple[str, int]]:

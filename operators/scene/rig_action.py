@@ -16,8 +16,9 @@ from ...backend.errors import MicrofaceError
 from ...backend.retarget.performance import Performance
 from .. import compat
 from .action import CONSTANT, LINEAR, SlotType, add_curve
+from .ground import lay_ground
 from .rate import rate, seconds_to_frame
-from .rig import CHANNELS, Control, bone_matrix, key_rest, keyed
+from .rig import Control, bone_keyed, bone_matrix, key_rest, keyed, property_path, property_rest
 
 Array = NDArray[np.float64]
 Existing = Literal["refuse", "add", "replace"]
@@ -107,10 +108,11 @@ def _to_neutral(controls: list[Control]) -> None:
             for key in control.owners:
                 if keyed(key.id_data, key.path_from_id("value")):
                     key.value = 0.0
-        elif control.kind != "property":
-            bone = control.owners[0]
-            if any(keyed(bone.id_data, bone.path_from_id(name)) for name in CHANNELS):
-                bone.matrix_basis.identity()
+        elif control.kind == "property":
+            owner, name = control.owners
+            owner[name] = property_rest(owner, name)
+        elif bone_keyed(control.owners[0]):
+            control.owners[0].matrix_basis.identity()
 
 
 def key_times(scene: bpy.types.Scene, performance: Performance, start: float) -> tuple[Array, NDArray[np.int64]]:
@@ -136,9 +138,7 @@ def _curves(acting: list[tuple[Control, int]], performance: Performance) -> Iter
                 yield Curve(key.id_data, path, 0, key_rest(key) + values[:, column])
         elif control.kind == "property":
             owner, name = control.owners
-            before = owner.path_from_id() if isinstance(owner, bpy.types.PoseBone) else ""
-            path = f'{before}["{bpy.utils.escape_identifier(name)}"]'
-            yield Curve(control.owner, path, 0, owner[name] + values[:, column])
+            yield Curve(control.owner, property_path(owner, name), 0, property_rest(owner, name) + values[:, column])
         else:
             bones.setdefault(control.owners[0], []).append((control, column))
     for bone, own in bones.items():
@@ -155,7 +155,7 @@ def _bone_curves(bone: bpy.types.PoseBone, own: list[tuple[Control, int]], value
     if mode == "AXIS_ANGLE":
         turned = ("rotation_axis_angle", 4)
     rest = bone.matrix_basis.copy()
-    if any(keyed(bone.id_data, bone.path_from_id(name)) for name in ("location", turned[0])):
+    if bone_keyed(bone):
         rest.identity()
     angles = np.zeros((len(values), turned[1]))
     before = None
@@ -164,8 +164,9 @@ def _bone_curves(bone: bpy.types.PoseBone, own: list[tuple[Control, int]], value
         place.append(matrix.translation.to_tuple())
         before = _rotation(matrix, mode, before)
         angles[row] = _numbers(before, mode)
-    for name, numbers in ((turned[0], angles), ("location", np.array(place))):
-        if np.ptp(numbers, axis=0).max() > STILL or name != "location":
+    kinds = {control.kind for control, _ in own}
+    for kind, name, numbers in (("rotation", turned[0], angles), ("location", "location", np.array(place))):
+        if kind in kinds:
             for index, column in enumerate(numbers.T):
                 yield Curve(bone.id_data, bone.path_from_id(name), index, column)
 
@@ -189,6 +190,8 @@ def _play(owner: bpy.types.ID, action: bpy.types.Action, slot: bpy.types.ActionS
     """Let a datablock play a slot: alone, or over what it plays already."""
     data = owner.animation_data_create()
     if existing == "add" and (data.action or any(len(track.strips) for track in data.nla_tracks)):
+        if isinstance(owner, bpy.types.Key):
+            lay_ground(owner, {curve.data_path for curve in compat.channelbag(action, slot).fcurves})
         if data.action:
             _pushed_down(data)
         strip = _strip(data, action, slot)

@@ -13,6 +13,7 @@ import bpy
 
 from ...backend.types import Take
 from ...models.head.model import HeadModel
+from ..curve_views import RAW
 from ..takes import FILE, of_scene
 from . import stage
 from .mesh import slider_range
@@ -68,8 +69,8 @@ def remove(scene: bpy.types.Scene, collection: bpy.types.Collection) -> None:
     The light stays where other work remains in the scene, which it may light.
     """
     ours = [thing for thing in collection.objects if thing.get(FILE)]
-    actions = set(_actions(ours))
-    _remove_markers(scene, collection, actions)
+    actions = dict.fromkeys(_actions(ours))
+    _remove_markers(scene, collection, set(actions))
     lights = [thing for thing in ours if thing.type == "LIGHT"]
     _spare(scene, collection, ours)
     _delete([thing for thing in ours if thing not in lights])
@@ -80,7 +81,7 @@ def remove(scene: bpy.types.Scene, collection: bpy.types.Collection) -> None:
         for light in lights:
             scene.collection.objects.link(light)
     for action in actions:
-        if action.users == action.use_fake_user:
+        if action.users == action.use_fake_user and not action.asset_data:
             bpy.data.actions.remove(action)
 
 
@@ -103,11 +104,15 @@ def _delete(things: list[bpy.types.Object]) -> None:
 
 
 def _actions(things: list[bpy.types.Object]) -> Iterator[bpy.types.Action]:
-    """Of the objects, their data and their shape keys."""
+    """Of the objects, their data and their shape keys: what plays, the raw one behind a view of it, and strips."""
     for thing in things:
         for owner in (thing, thing.data, getattr(thing.data, "shape_keys", None)):
-            if owner and owner.animation_data and owner.animation_data.action:
-                yield owner.animation_data.action
+            animation = owner.animation_data if owner else None
+            if animation and animation.action:
+                yield animation.action
+                yield from filter(None, [animation.action.get(RAW)])
+            strips = [strip for track in animation.nla_tracks for strip in track.strips] if animation else []
+            yield from (strip.action for strip in strips if strip.action)
 
 
 def _remove_markers(scene: bpy.types.Scene, collection: bpy.types.Collection, actions: set[bpy.types.Action]) -> None:

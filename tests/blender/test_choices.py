@@ -130,6 +130,8 @@ def test_the_next_step_mends_what_the_error_says_and_tries_again(
         ("Leave out --face to take the largest, or point at one with --face x,y.",
          "Leave out Face to take the largest, or point at one with a pixel like 320,240 in Face."),
         ("Use --device auto or cpu.", "Use Best or Processor in the preferences."),
+        ("Choose the head of the take (--head), or reconstruct the video again.",
+         "Choose the head of the take, or reconstruct the video again."),
         ("Free some space or choose another disk.", "Free some space or choose another disk."),
     ],
 )  # fmt: skip

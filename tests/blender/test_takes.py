@@ -19,7 +19,11 @@ from microface.backend.take import read_take, write_take  # noqa: E402
 from microface.backend.types import Take  # noqa: E402
 from microface.models.head.model import HeadModel  # noqa: E402
 from microface.operators import properties, takes  # noqa: E402
+from microface.operators.head import chosen_head  # noqa: E402
 from microface.operators.reconstruct import add_take  # noqa: E402
+from microface.operators.scene.captured import Captured, write_action  # noqa: E402
+from microface.operators.scene.derived import smooth  # noqa: E402
+from microface.operators.scene.placed import add_strip  # noqa: E402
 
 DATA = ("objects", "meshes", "armatures", "cameras", "lights", "actions", "collections", "shape_keys")
 
@@ -147,6 +151,29 @@ def test_removing_a_take_leaves_nothing_and_shows_the_other(add: Callable[..., b
     bpy.ops.microface.remove_take(name=name)
     assert counts() == empty
     assert len(bpy.context.scene.timeline_markers) == 0
+
+
+def test_a_take_goes_with_its_views_and_strips_but_not_with_what_was_stored(
+    add: Callable[..., bpy.types.Collection],
+) -> None:
+    empty = counts()
+    built = add("a")
+    scene, thing = bpy.context.scene, chosen_head(bpy.context)
+    smooth(scene, thing, 20.0)
+    move = Captured(np.array([0.0, 0.1, 0.2]), 0.1, {"mouthSmileLeft": np.array([0.0, 0.4, 0.0])}, {})
+    add_strip(scene, thing, move, "smile", 5.0, 1.0, 1.0)
+    stored = write_action(scene, "stored", move)
+    stored.asset_mark()
+    add_strip_of(thing, stored)
+    bpy.ops.microface.remove_take(name=built.name)
+    assert [action.name for action in bpy.data.actions] == ["stored"]
+    bpy.data.actions.remove(stored)
+    assert counts() == empty
+
+
+def add_strip_of(thing: bpy.types.Object, action: bpy.types.Action) -> None:
+    """As an artist does who drops an asset into the NLA editor."""
+    thing.data.shape_keys.animation_data.nla_tracks.new().strips.new(action.name, 1, action)
 
 
 def test_without_detail_there_are_only_named_units_and_the_rest_moves_the_same(

@@ -67,6 +67,16 @@ def test_views_are_made_from_the_raw_motion_and_leave_no_actions(thing):
     assert keys_of(raw) == original and {action.name for action in bpy.data.actions} == names
 
 
+def test_another_action_of_the_rig_is_left_alone(thing):
+    own = bpy.data.actions.new("artist's")
+    for action in (own, None):
+        thing.parent.animation_data.action = action
+        reduce(thing, 0.0005)
+        assert thing.data.shape_keys.animation_data.action.name == "clip reduced"
+        assert thing.parent.animation_data.action == action
+        show_raw(thing)
+
+
 def test_the_raw_motion_is_still_there_after_saving(thing, tmp_path):
     original = keys_of(raw_action(thing))
     reduce(thing, 0.0005)

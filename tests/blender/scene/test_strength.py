@@ -243,3 +243,10 @@ def test_a_linked_head_is_strengthened_by_an_override(head, make_take, tmp_path)
     set_strengths(thing, {"": 3.0})
     scene.frame_set(16)
     np.testing.assert_allclose(evaluated(thing), truth(take, head, 15, strengths), atol=METRES)
+
+
+def test_an_artists_own_strength_makes_no_head():
+    lamp = bpy.data.objects.new("lamp", None)
+    bpy.context.scene.collection.objects.link(lamp)
+    lamp["strength"] = 2.0
+    assert chosen_head(bpy.context) is None

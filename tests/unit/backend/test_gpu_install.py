@@ -89,13 +89,29 @@ def test_what_does_not_fit_or_start_leaves_the_runtime_before_it(
 ) -> None:
     offer(text, damage)
     folder = tmp_path / "user" / "cp3"
-    folder.mkdir(parents=True)
+    (folder / "onnxruntime").mkdir(parents=True)
     (folder / "before").touch()
     with pytest.raises(MicrofaceError, match=why) as caught:
         install(folder, silent, threading.Event())
     assert caught.value.code == code
     assert (folder / "before").exists()
     assert left(folder) == ["cp3"]
+
+
+def test_a_folder_of_other_things_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear")
+    for path in (tmp_path, tmp_path / "letter.txt"):
+        with pytest.raises(MicrofaceError, match="would be lost") as caught:
+            install(path, silent, threading.Event())
+        assert caught.value.code == "in_use"
+    assert (tmp_path / "letter.txt").read_text() == "Dear"
+
+
+def test_a_folder_may_be_named_from_here(offer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    offer(WORKS)
+    monkeypatch.chdir(tmp_path)
+    assert install(Path("runtime"), silent, threading.Event()) == "ONNX Runtime 9.9: cuda, cpu"
+    assert (tmp_path / "runtime" / "onnxruntime").is_dir()
 
 
 def test_stopping_leaves_nothing(offer, tmp_path: Path) -> None:

@@ -67,6 +67,18 @@ def test_what_is_no_rig_is_refused(tmp_path: Path) -> None:
         assert caught.value.code == code
 
 
+def test_a_damaged_rig_is_refused_wherever_a_byte_is_changed(rig: Rig, tmp_path: Path) -> None:
+    path = tmp_path / "a.rig.npz"
+    write_rig(path, rig)
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        try:
+            read_rig(path)  # a date or a comment may change unseen
+        except MicrofaceError as error:
+            assert error.code == "bad_rig"
+
+
 def test_a_table_comes_back(rig: Rig, tmp_path: Path) -> None:
     table = proposed(rig, np.array([True, False, True]))
     assert [row.units for row in table] == [("browInnerUp",), (), ("eyeBlinkLeft", "eyeBlinkRight")]
@@ -84,6 +96,7 @@ def test_a_table_comes_back(rig: Rig, tmp_path: Path) -> None:
         ("use", 1, "neither true nor false"),
         ("strength", "much", "no number"),
         ("strength", float("nan"), "no number"),
+        pytest.param("strength", 10**400, "too large", id="huge"),
         ("strength", 1e6, "strength beyond"),
         ("low", 0.5, "leave out rest"),
         ("units", ["smile"], "units that do not exist"),

@@ -194,6 +194,10 @@ def test_without_a_face_names_must_do(generic_head: HeadModel, rig: Rig, take: T
     with pytest.raises(MicrofaceError, match="No face was found on the rig"):
         retarget(take, generic_head, nameless, blind)
     np.testing.assert_array_equal(by_names(take, rig, table).values, found.values)
+    with pytest.raises(MicrofaceError, match="bones or properties"):  # all controls are keys
+        retarget(take, generic_head, rig, blind, "bones")
+    with pytest.raises(MicrofaceError, match="another rig's"):
+        retarget(take, generic_head, rig, blind, mapping=())
 
 
 def test_what_cannot_be_retargeted_is_said(generic_head: HeadModel, rig: Rig, take: Take) -> None:
