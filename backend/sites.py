@@ -48,15 +48,14 @@ def sites(surface: Surface, solved: Solved, patch: Ints, names: tuple[str, ...])
     moved = np.tensordot(weight, surface.basis[:, :, :2], (1, 1)).transpose(1, 0, 2) * surface.px_per_m
     size = 1 / surface.unit_scale[: len(surface.unit_names)]
     units, detail = moved[: len(size)] * size[:, None, None], moved[surface.group > 0]
-    motion = np.tensordot(solved.units, units, 1) + np.tensordot(solved.detail, detail, 1)
-    variance = np.tensordot(np.square(solved.units_std, dtype=float), units**2, 1)
+    motion = np.asarray(np.tensordot(solved.units, units, 1) + np.tensordot(solved.detail, detail, 1), float)
+    variance: Array = np.tensordot(solved.units_std.astype(float) ** 2, units**2, 1)
     variance = variance + np.tensordot(solved.detail_variance, detail**2, 1)
     shares = seen_shares(np.repeat(weight[:, :, None], 3, 2), patch, solved.covered)
     named = (f"{unit} {number} {axis}" for number, unit in enumerate(_owners(units, names)) for axis in "xy")
     frames = len(motion)
-    return Sites(
-        tuple(named), motion.reshape(frames, -1), np.sqrt(variance).reshape(frames, -1), np.repeat(shares, 2, 1)
-    )
+    std: Array = np.asarray(np.sqrt(variance)).reshape(frames, -1)
+    return Sites(tuple(named), motion.reshape(frames, -1), std, np.repeat(shares, 2, 1))
 
 
 def _weights(surface: Surface) -> Array:

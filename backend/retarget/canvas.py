@@ -106,7 +106,7 @@ def _centred(vertices: Array, faces: Faces, canvas: Canvas, points: Floats) -> C
     middle = np.clip(np.rint(np.mean(points[:468, :2], 0)), 0, SIZE - 1).astype(int)
     at = triangle[middle[1], middle[0]]
     depth = float(weight[middle[1], middle[0]] @ placed[faces[at], 2]) if at >= 0 else DISTANCE
-    apart = np.linalg.norm(left - right) / FOCAL * depth
+    apart = float(np.linalg.norm(left - right)) / FOCAL * depth
     place = np.array([*((middle - SIZE / 2) / FOCAL * depth), depth - DISTANCE]) @ FLIP
     return replace(
         canvas, scale=canvas.scale * APART / apart, origin=canvas.origin + place @ canvas.turn / canvas.scale

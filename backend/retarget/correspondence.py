@@ -116,7 +116,7 @@ def _areas(vertices: Array, faces: NDArray[np.int32]) -> Array:
     """(V,) m^2, a third of the triangles around each vertex."""
     corner = vertices[faces]
     area = np.linalg.norm(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1) / 6
-    return np.bincount(faces.ravel(), np.repeat(area, 3), len(vertices))
+    return np.asarray(np.bincount(faces.ravel(), np.repeat(area, 3), len(vertices)), float)
 
 
 def _thinned(points: Array, normals: Array, weight: Array, fits: NDArray[np.bool_]) -> Array:
