@@ -71,11 +71,11 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """There must be a character to animate, in a mode in which it can be."""
+        if not job.idle(cls):
+            return False
         cls.poll_message_set("Select the character's face or armature, in object or pose mode")
         thing = context.active_object
-        return bool(thing and thing.type in ("MESH", "ARMATURE") and thing.mode in ("OBJECT", "POSE")) and not (
-            job.running()
-        )
+        return bool(thing and thing.type in ("MESH", "ARMATURE") and thing.mode in ("OBJECT", "POSE"))
 
     def told(self) -> dict[str, object]:
         """The take, and how it is to be put on the rig."""

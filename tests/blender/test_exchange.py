@@ -2,11 +2,9 @@
 """Import and export as a user has them: the command line through the bpy module, and the buttons by `execute`."""
 
 import csv
-import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -107,19 +105,6 @@ def test_what_cannot_be_exported_is_one_line(
     assert words in done.stderr.strip().splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.fixture
-def addon() -> Iterator[ModuleType]:
-    """The add-on, registered. Blender 4.5 hangs at exit when a class stays registered."""
-    place = ROOT / "__init__.py"
-    spec = importlib.util.spec_from_file_location("microface", place, submodule_search_locations=[str(ROOT)])
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.register()
-    yield module
-    module.unregister()
 
 
 def test_buttons(addon: ModuleType, recording: Path, tmp_path: Path) -> None:

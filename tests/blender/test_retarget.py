@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Retargeting as a user has it: the verb through the bpy module, and the button by `execute`."""
 
-import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -163,19 +161,6 @@ def make_bad(kind: str) -> None:
         if kind == "keyed":
             key.data[0].co = (0, 0, 1)
             key.keyframe_insert("value", frame=1)
-
-
-@pytest.fixture
-def addon() -> Iterator[ModuleType]:
-    """The add-on, registered. Blender 4.5 hangs at exit when a class stays registered."""
-    place = ROOT / "__init__.py"
-    spec = importlib.util.spec_from_file_location("microface", place, submodule_search_locations=[str(ROOT)])
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.register()
-    yield module
-    module.unregister()
 
 
 def test_the_button(addon: ModuleType, take: Path) -> None:

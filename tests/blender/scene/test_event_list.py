@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The list of events: what a take brings, and what an artist's corrections do to rows, markers and playhead."""
 
-import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -24,20 +23,6 @@ EVENTS = (
     Event(0.11, 0.12, 0.13, "blink", ("eyeBlinkLeft",), 2.0, 0.2, 0.8),
     Event(0.16, 0.18, 0.19, "micro", ("browInnerUp",), 0.5, 0.1, 0.7),
 )
-
-
-@pytest.fixture
-def addon() -> Iterator[ModuleType]:
-    """The add-on, registered. Blender 4.5 hangs at exit when a class stays registered."""
-    spec = importlib.util.spec_from_file_location(
-        "microface", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.register()
-    yield module
-    module.unregister()
 
 
 @pytest.fixture

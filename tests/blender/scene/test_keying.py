@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A captured event on a head: what Blender's mesh shows is the sum of what it did and the event's motion."""
 
-import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -24,20 +23,6 @@ ROOT = Path(__file__).resolve().parents[3]
 METRES = 1e-5
 SMILE = Event(0.05, 0.1, 0.15, "micro", ("mouthSmileRight", "mouthSmileLeft"), 1.0, 0.1, 0.9)
 FRAMES = 120  # of 200 a second: the event ends at frame 31, and is inserted later
-
-
-@pytest.fixture
-def addon() -> Iterator[ModuleType]:
-    """The add-on, registered. Blender 4.5 hangs at exit when a class stays registered."""
-    spec = importlib.util.spec_from_file_location(
-        "microface", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.register()
-    yield module
-    module.unregister()
 
 
 def bump(time_s: np.ndarray, height: float = 1.0) -> np.ndarray:
