@@ -8,8 +8,10 @@ head in the user's cache: the first use of a head takes some seconds, later ones
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,22 +89,28 @@ def prepared(head: HeadModel, progress: Progress | None = None) -> HeadModel:
     return whole
 
 
+def watched(landmarks: Landmarks, pictures: int, told: Callable[[float], None]) -> Landmarks:
+    """A tracker that tells, before each picture, which share of so many it has seen."""
+    seen = 0
+
+    def watching(picture: NDArray[np.uint8]) -> NDArray[np.floating[Any]] | None:
+        nonlocal seen
+        told(min(seen / pictures, 1.0))
+        seen += 1
+        return landmarks(picture)
+
+    return watching
+
+
 def with_landmarks(head: HeadModel, landmarks: Landmarks, progress: Progress | None = None) -> HeadModel:
     """The head with the landmarks that a tracker finds on pictures of it.
 
     Raises:
         MicrofaceError: ``no_landmarks``.
     """
-    pictures, seen = 2 * len(TURNS) * PEOPLE, 0
-
-    def watched(picture: NDArray[np.uint8]) -> NDArray[np.floating[Any]] | None:
-        nonlocal seen
-        if progress:
-            progress("head", seen / pictures)
-        seen += 1
-        return landmarks(picture)
-
-    index, triangle, weight = embed(head, watched)
+    if progress:
+        landmarks = watched(landmarks, 2 * len(TURNS) * PEOPLE, partial(progress, "head"))
+    index, triangle, weight = embed(head, landmarks)
     if len(index) < LEAST_LANDMARKS:
         text = f"The tracker recognises no face on the head '{head.name}'."
         raise MicrofaceError("no_landmarks", text, "Choose a head with a human face, eyes and mouth.")

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import argparse
 import threading
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...models.head.embedding import Landmarks
-from ..heads import head_name, load_head, portrait_tracker
-from ..messages import Progress, Report, part, stoppable
+from ..heads import head_name, load_head, portrait_tracker, watched
+from ..messages import Report, part, stoppable
 from ..outputs import check_writable
 from ..take import read_take
 from .mapping import read_mapping, write_mapping
@@ -42,7 +41,8 @@ def retarget_take(options: argparse.Namespace, report: Report, stop: threading.E
     progress("reading", 0.0)
     take, rig = read_take(options.take), read_rig(options.basis)
     mapping = read_mapping(options.map) if options.map else None
-    landmarks = _watched(portrait_tracker(), part(progress, 0.05, FINDING))
+    finding = partial(part(progress, 0.05, FINDING), "finding the rig's face")
+    landmarks = watched(portrait_tracker(), PICTURES, finding)
     head = load_head(head_name(take, options.head))
     found, table = retarget(take, head, rig, landmarks, options.controls, mapping)
     progress("writing", 1.0)
@@ -51,19 +51,6 @@ def retarget_take(options: argparse.Namespace, report: Report, stop: threading.E
         write_mapping(options.save_map, table)
     written = [str(path) for path in (options.out, options.save_map) if path]
     return {"text": said(found), "files": written, "explained": found.explained, "method": found.method}
-
-
-def _watched(landmarks: Landmarks, progress: Progress) -> Landmarks:
-    """A tracker that tells how far it is."""
-    seen = 0
-
-    def watched(picture: NDArray[np.uint8]) -> Any:
-        nonlocal seen
-        progress("finding the rig's face", min(seen / PICTURES, 1.0))
-        seen += 1
-        return landmarks(picture)
-
-    return watched
 
 
 def said(found: Performance) -> str:
