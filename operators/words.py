@@ -14,6 +14,7 @@ WORDS = (
     (r"--head and a FLAME file", "a FLAME head"),
     (r"by --head", "as Head"),
     (r" \(--head\)", ""),
+    (r" \(--existing add\|replace\)", ""),
     (r"--fps", "Frame Rate"),
     (r"--device auto or cpu", "Best or Processor in the preferences"),
     (r"Added heads: ", "Heads in the preferences: "),

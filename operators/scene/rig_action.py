@@ -47,7 +47,8 @@ def refuse_animated(controls: list[Control]) -> None:
         if data and (data.action or any(len(track.strips) for track in data.nla_tracks)):
             what = f"the action {data.action.name}" if data.action else "strips in the NLA editor"
             text = f"{owner.name} is animated already, by {what}."
-            raise MicrofaceError("animated_rig", text, "Choose whether to add to that animation or to replace it.")
+            remedy = "Choose whether to add to that animation or to replace it (--existing add|replace)."
+            raise MicrofaceError("animated_rig", text, remedy)
 
 
 def write_action(

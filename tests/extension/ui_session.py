@@ -21,7 +21,7 @@ LIMIT_S = float(os.environ.get("MICROFACE_UI_LIMIT", "400"))
 
 # From the top of the sidebar to the middle of a row, in units of a button's height: no API tells where buttons are.
 BUTTON_ROW, PROGRESS_ROW = 3.74, 3.55
-EVENT_ROW, EMPTY_ROW = 14.1, 30.0
+EVENT_ROW, EMPTY_ROW = 17.9, 30.0
 RIGHT_END = 0.9  # of the panel: where the cross that cancels stands
 SCREEN_HEIGHT = 900  # px, of the launcher's virtual screen
 
