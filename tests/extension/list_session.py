@@ -192,12 +192,17 @@ def insert() -> Steps:
         yield from request("shot", f"keying_{kind.lower()}")
 
 
-def panels_below() -> Steps:
-    """Keying, opened by a click on its title, where the panels above it were."""
-    for name in ("event_list.MICROFACE_PT_events", "strength.MICROFACE_PT_strength"):
+def hide(*names: str) -> None:
+    """Let panels not be drawn, so that those below them stand on the screen."""
+    for name in names:
         file, panel = name.split(".")
         getattr(module(f"panels.{file}"), panel).poll = classmethod(lambda _panel, _context: False)
     view()[0].tag_redraw()
+
+
+def panels_below() -> Steps:
+    """Keying, opened by a click on its title, where the panels above it were."""
+    hide("event_list.MICROFACE_PT_events", "strength.MICROFACE_PT_strength")
     yield 2.0
     yield from click(MIDDLE, FIRST_TITLE)
     yield 2.0
@@ -210,6 +215,7 @@ def steps() -> Steps:
         file, panel = name.split(".")
         timed(getattr(module(f"panels.{file}"), panel))
     yield from open_tab()
+    hide("reconstruct.MICROFACE_PT_corrections", "reconstruct.MICROFACE_PT_takes")
     thing = build()
     yield from open_tab()
     yield from request("shot", "list")
