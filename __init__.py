@@ -31,7 +31,7 @@ from .operators import (
     spans,
     takes,
 )
-from .panels import curves, event_list, preferences, sidebar, strength
+from .panels import curves, event_list, exchange, preferences, strength
 from .panels import keying as keying_panel
 from .panels import reconstruct as reconstruct_panels
 from .panels import retarget as retarget_panel
@@ -59,12 +59,12 @@ CLASSES = (
     *choose_video.CLASSES,
     *reset_strength.CLASSES,
     *retarget.CLASSES,
-    *sidebar.CLASSES,
     *event_list.CLASSES,
     *strength.CLASSES,
     *keying_panel.CLASSES,
     *curves.CLASSES,
     *retarget_panel.CLASSES,
+    *exchange.CLASSES,
     *preferences.CLASSES,
 )
 

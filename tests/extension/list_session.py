@@ -21,9 +21,9 @@ TAKE = Path(os.environ["MICROFACE_TAKE"])
 PACKAGE = "bl_ext.user_default.microface"
 
 # From the top of the sidebar to the middle of a row, in units of a button's height: no API tells where buttons are.
-FIRST_EVENT, PLAY, APEX, AS_MEASURED = 9.6, 15.9, 18.45, 32.6
-DELETE, MERGE, SPLIT = 9.35, 10.35, 11.4
-FIRST_TITLE = 6.5
+FIRST_EVENT, PLAY, APEX, AS_MEASURED = 11.1, 17.1, 19.6, 33.5
+DELETE, MERGE, SPLIT = 10.9, 11.9, 12.9
+FIRST_TITLE = 8.2
 LEFT, MIDDLE, RIGHT = 0.25, 0.5, 0.88  # across it
 SCREEN_HEIGHT = 900  # px, of the launcher's virtual screen
 PATIENCE_S, TRIES, LOADING_S = 12, 3, 6.0

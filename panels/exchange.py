@@ -1,29 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tab "Microface" in the 3D viewport's sidebar."""
+"""Motion from other programs, and for them."""
 
 import bpy
 
-from ..operators import properties
 from ..operators.export_animation import MICROFACE_OT_export_animation
 from ..operators.export_table import MICROFACE_OT_export_table
 from ..operators.import_motion import MICROFACE_OT_import_motion
 from .tab import Tab
-
-
-class MICROFACE_PT_result(Tab, bpy.types.Panel):
-    """What the last job of this session found."""
-
-    bl_label = "Result"
-    bl_order = 5
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Nothing to show before the first result."""
-        return bool(properties.job(context).take)
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """Draw where the take lies."""
-        self.layout.label(text=bpy.path.basename(properties.job(context).take), icon="FILE")
 
 
 class MICROFACE_PT_exchange(Tab, bpy.types.Panel):
@@ -41,4 +24,4 @@ class MICROFACE_PT_exchange(Tab, bpy.types.Panel):
         column.operator(MICROFACE_OT_export_table.bl_idname, icon="SPREADSHEET")
 
 
-CLASSES = (MICROFACE_PT_result, MICROFACE_PT_exchange)
+CLASSES = (MICROFACE_PT_exchange,)
