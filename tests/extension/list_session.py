@@ -163,7 +163,8 @@ def strengthen() -> Steps:
     yield from request("shot", "strength_1")
     thing["strength"], thing["strength_eyes"] = 12.0, 1.5
     thing.update_tag()
-    yield 1.0
+    view()[0].tag_redraw()  # Python's writing, unlike the slider's, redraws nothing by itself
+    yield 2.0
     yield from request("shot", "strength_12")
     thing["strength_eyes"] = 0.5
     thing.update_tag()
