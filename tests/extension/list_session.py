@@ -216,7 +216,6 @@ def steps() -> Steps:
         file, panel = name.split(".")
         timed(getattr(module(f"panels.{file}"), panel))
     yield from open_tab()
-    hide("reconstruct.MICROFACE_PT_corrections", "reconstruct.MICROFACE_PT_takes")
     thing = build()
     yield from open_tab()
     yield from request("shot", "list")
