@@ -31,8 +31,8 @@ def facts(session: Path) -> dict[str, object]:
     return seen
 
 
-def test_cancelling_ends_the_job_within_a_second(facts: dict[str, object]) -> None:
-    assert facts["cancel_s"] < 1  # type: ignore[operator]
+def test_the_cross_cancels_at_its_first_click_and_leaves_nothing(facts: dict[str, object]) -> None:
+    assert facts["cancelled"] == {"clicks": 1, "take": "", "error": ""}
 
 
 def test_blender_stays_live_while_the_job_runs(facts: dict[str, object]) -> None:
@@ -47,7 +47,9 @@ def test_button_leaves_an_animated_head(facts: dict[str, object]) -> None:
 
 
 def test_event_in_the_list_leads_to_its_frame(facts: dict[str, object]) -> None:
-    assert facts["frame_moved"] != 0 or not facts["events"]
+    if not facts["events"]:
+        pytest.skip("the clip has no event: name one that has in MICROFACE_UI_CLIP")
+    assert facts["frame_moved"] != 0
 
 
 def test_every_state_was_photographed(session: Path, facts: dict[str, object]) -> None:
