@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from microface.backend.preview.timeline import HEIGHT
 from microface.backend.preview.view import View, view_of
 from microface.backend.types import Event, Take
 from microface.backend.video import frames, open_clip, write_video
+from microface.backend.video.sound import sound_start
 from microface.models.assets import asset_path
 from microface.models.head.model import HeadModel, read_head
 from microface.models.head.raster import project
@@ -272,3 +274,23 @@ def test_a_cancelled_preview_leaves_nothing(tmp_path: Path, head: HeadModel, tak
     with pytest.raises(Cancelled):
         write_preview(tmp_path / "a.mp4", open_clip(footage), take, head, stop)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sound_goes_with_the_pictures_at_real_speed(
+    tmp_path: Path, head: HeadModel, take: Take, clapper: Any
+) -> None:
+    """Of a range, too: its first picture is 0.12 s into the footage, whose beep comes at 0.5 s."""
+    blank = [np.full((SIZE, SIZE, 3), 90, np.uint8)] * 24
+    clip = open_clip(clapper.film(tmp_path / "clip.mp4", blank, 25, 0.5))
+    slow = replace(take, time_s=clip.time_s[3 : 3 + COUNT])
+    write_preview(tmp_path / "preview.mp4", clip, slow, head, unwatched)
+    begins, ends = clapper.beep_of(tmp_path / "preview.mp4")
+    assert (begins, ends) == (pytest.approx(0.38, abs=0.004), pytest.approx(0.48, abs=0.004))
+    assert sound_start(tmp_path / "preview.mp4") == pytest.approx(0, abs=1e-3)
+
+
+def test_what_is_shown_slowed_down_is_silent(tmp_path: Path, head: HeadModel, take: Take, clapper: Any) -> None:
+    blank = [np.full((SIZE, SIZE, 3), 90, np.uint8)] * 24
+    clip = open_clip(clapper.film(tmp_path / "clip.mp4", blank, 100, 0.01))
+    write_preview(tmp_path / "preview.mp4", clip, take, head, unwatched)
+    assert sound_start(tmp_path / "preview.mp4") is None
