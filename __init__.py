@@ -7,8 +7,10 @@ from contextlib import ExitStack
 import bpy
 
 from .operators import (
+    before_after,
     choose_video,
     command_line,
+    compare,
     curve_views,
     edit_event,
     export_animation,
@@ -23,6 +25,7 @@ from .operators import (
     micro_expressions,
     next_step,
     play_event,
+    plot_motion,
     presets,
     properties,
     reconstruct,
@@ -31,6 +34,7 @@ from .operators import (
     spans,
     takes,
 )
+from .panels import compare as compare_panel
 from .panels import curves, event_list, exchange, preferences, strength
 from .panels import keying as keying_panel
 from .panels import reconstruct as reconstruct_panels
@@ -44,6 +48,9 @@ CLASSES = (
     *play_event.CLASSES,
     *keying.CLASSES,
     *insert_event.CLASSES,
+    *compare.CLASSES,
+    *before_after.CLASSES,
+    *plot_motion.CLASSES,
     *curve_views.CLASSES,
     *import_motion.CLASSES,
     *export_animation.CLASSES,
@@ -60,6 +67,7 @@ CLASSES = (
     *reset_strength.CLASSES,
     *retarget.CLASSES,
     *event_list.CLASSES,
+    *compare_panel.CLASSES,
     *strength.CLASSES,
     *keying_panel.CLASSES,
     *curves.CLASSES,

@@ -43,6 +43,11 @@ def _events(options: argparse.Namespace, report: Report) -> dict[str, Any]:
     take = read_take(options.take)
     if options.csv:
         write_csv(options.csv, event_rows(take))
+    if options.plot:
+        from .heads import head_name, load_head
+        from .plot import write_plot
+
+        write_plot(options.plot, take, load_head(head_name(take, options.head)))
     return {"text": event_table(take), "events": event_rows(take)}
 
 

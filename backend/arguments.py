@@ -21,6 +21,9 @@ def build_parser(*, blender: bool = False) -> argparse.ArgumentParser:
     events = verbs.add_parser("events", help="list the expression events of a take")
     events.add_argument("take", type=Path, metavar="TAKE")
     events.add_argument("--csv", type=Path, metavar="F", help="also write them as a table")
+    told = "also draw every region's motion against the smallest visible one"
+    events.add_argument("--plot", type=_file_of("picture"), metavar="F.png|F.jpg", help=told)
+    _add_head_of_take(events)
     info = verbs.add_parser("info", help="say what a take holds")
     info.add_argument("take", type=Path, metavar="TAKE")
     _add_export(verbs.add_parser("export", help="take -> tables, other programs' files"), blender)

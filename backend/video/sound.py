@@ -64,7 +64,10 @@ def _decoded(path: Path, start_s: float | None) -> Iterator[tuple[float, Samples
         for frame in source.decode(stream):
             for part in stereo.resample(frame):
                 if part.pts is not None:
-                    yield float(part.pts * (part.time_base or Fraction(1, RATE))), np.asarray(part.to_ndarray(), np.float32)
+                    yield (
+                        float(part.pts * (part.time_base or Fraction(1, RATE))),
+                        np.asarray(part.to_ndarray(), np.float32),
+                    )
 
 
 def _seek(source: InputContainer, stream: AudioStream, start_s: float) -> None:

@@ -16,6 +16,7 @@ from ...models.head.model import HeadModel
 from ..curve_views import RAW
 from ..takes import FILE, of_scene
 from . import stage
+from .before_after import hide_before_after
 from .mesh import slider_range
 from .performance import channels
 from .sound import remove_sound
@@ -62,7 +63,8 @@ def rivals(scene: bpy.types.Scene, face: str) -> list[bpy.types.Collection]:
 
 
 def show(scene: bpy.types.Scene, collection: bpy.types.Collection) -> None:
-    """Show this take and hide the others of its face; a camera of theirs gives way to its own."""
+    """Show this take and hide the others of its face; a camera of theirs gives way to its own, and a comparison ends."""
+    hide_before_after(scene)
     for other in rivals(scene, collection[FACE]):
         other.hide_viewport = other.hide_render = other != collection
     if scene.camera is None or any(scene.camera.name in other.objects for other in of_scene(scene)):
@@ -74,6 +76,7 @@ def remove(scene: bpy.types.Scene, collection: bpy.types.Collection) -> None:
 
     The sound stays while another take of the same video does, the light where other work remains, which it may light.
     """
+    hide_before_after(scene)
     ours = [thing for thing in collection.objects if thing.get(FILE)]
     actions = dict.fromkeys(_actions(ours))
     _remove_markers(scene, collection, set(actions))
