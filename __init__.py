@@ -31,6 +31,7 @@ from .operators import (
     reconstruct,
     reset_strength,
     retarget,
+    skin,
     spans,
     takes,
 )
@@ -51,6 +52,7 @@ CLASSES = (
     *compare.CLASSES,
     *before_after.CLASSES,
     *plot_motion.CLASSES,
+    *skin.CLASSES,
     *curve_views.CLASSES,
     *import_motion.CLASSES,
     *export_animation.CLASSES,

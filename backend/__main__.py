@@ -77,6 +77,12 @@ def _retarget(options: argparse.Namespace, report: Report) -> dict[str, Any]:
     return retarget_take(options, report, STOP)
 
 
+def _texture(options: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from .texture.verb import texture_of_take
+
+    return texture_of_take(options, report, STOP)
+
+
 def _annotations(options: argparse.Namespace, report: Report) -> dict[str, Any]:
     from .exchange.incoming import compare
 
@@ -123,6 +129,7 @@ VERBS: dict[str, Callable[[argparse.Namespace, Report], dict[str, Any]]] = {
     "export": _export,
     "import": _import,
     "retarget": _retarget,
+    "texture": _texture,
     "annotations": _annotations,
     "heads": _heads,
     "doctor": _doctor,

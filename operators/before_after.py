@@ -3,6 +3,7 @@
 
 import bpy
 
+from .compare import BESIDE, camera_of, fit_view, footage_place
 from .head import chosen_head
 from .reconstruct import look_through_camera
 
@@ -30,20 +31,24 @@ class MICROFACE_OT_before_after(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """There must be a head."""
-        cls.poll_message_set("Reconstruct or import a head first")
-        return chosen_head(context) is not None
+        """There must be a head, and the camera that saw it."""
+        head = chosen_head(context)
+        cls.poll_message_set("Reconstruct or import a head first" if head is None else "The head's camera was removed")
+        return head is not None and camera_of(head) is not None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """One click on, one click off."""
         from .scene.before_after import hide_before_after, show_before_after  # loads numpy
 
+        head = chosen_head(context)
+        camera = camera_of(head)
         if comparison(context.scene):
             hide_before_after(context.scene)
-            look_through_camera(context)
+            look_through_camera(context, camera)
+            fit_view(context, footage_place(camera) == BESIDE)
         else:
-            head = chosen_head(context)
-            look_through_camera(context, show_before_after(context.scene, head))
+            look_through_camera(context, show_before_after(context.scene, head, camera))
+            fit_view(context, False)
             context.view_layer.objects.active = head
         return {"FINISHED"}
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Footage and head compared in one view: where the footage is shown, and the head as lines."""
 
+import math
+from typing import cast
+
 import bpy
 from bpy.props import EnumProperty
 
@@ -9,7 +12,7 @@ from .reconstruct import look_through_camera
 
 BEHIND, OVER, BESIDE, OFF = "BEHIND", "OVER", "BESIDE", "OFF"
 LINES = "Microface lines"  #: name of the modifier and of the vertex group that make lines of a head
-ZOOM_OUT = -10  # of a view's camera zoom: both the footage and the frame beside it
+ROOM = 0.96  # of the view's free width: what footage and frame take up side by side
 
 
 class _OfHead:
@@ -50,7 +53,7 @@ class MICROFACE_OT_place_footage(_OfHead, bpy.types.Operator):
             return {"CANCELLED"}
         place_footage(camera, self.place)
         look_through_camera(context, camera)
-        _zoom(context, self.place == BESIDE)
+        fit_view(context, self.place == BESIDE)
         return {"FINISHED"}
 
 
@@ -81,21 +84,31 @@ def camera_of(head: bpy.types.Object) -> bpy.types.Object | None:
     return next((thing for thing in things if thing.type == "CAMERA"), None)
 
 
-def footage_place(camera: bpy.types.Camera) -> str:
+def footage_place(camera: bpy.types.Object) -> str:
     """Where a camera shows its footage now; "" when it has none."""
-    if not len(camera.background_images):
+    lens = cast(bpy.types.Camera, camera.data)
+    if not len(lens.background_images):
         return ""
-    background = camera.background_images[0]
-    if not camera.show_background_images:
+    background = lens.background_images[0]
+    if not lens.show_background_images:
         return OFF
     if background.offset[0]:
         return BESIDE
     return OVER if background.display_depth == "FRONT" else BEHIND
 
 
-def _zoom(context: bpy.types.Context, out: bool) -> None:
-    """Let the view show the camera's frame, or with it the one to its left; headless there is no view."""
+def fit_view(context: bpy.types.Context, both: bool) -> None:
+    """Let the view show the camera's frame, or with it the one to its left; headless there is no view.
+
+    Blender's frame is `(zoom / 50 + sqrt(2))^2 / 4` of the view's width, and its offset counts half frames.
+    """
     space = context.space_data
-    if isinstance(space, bpy.types.SpaceView3D) and space.region_3d:
-        space.region_3d.view_camera_zoom = ZOOM_OUT if out else 0
-        space.region_3d.view_camera_offset = (-0.5 if out else 0.0, 0.0)
+    if not isinstance(space, bpy.types.SpaceView3D) or not space.region_3d:
+        return
+    space.region_3d.view_camera_zoom, space.region_3d.view_camera_offset = 0, (0, 0)
+    if both:
+        widths = {region.type: region.width for region in context.area.regions}
+        covered = widths["UI"] if space.show_region_ui else 0
+        frame = ROOM * (widths["WINDOW"] - covered) / 2
+        space.region_3d.view_camera_zoom = 50 * (2 * math.sqrt(frame / widths["WINDOW"]) - math.sqrt(2))
+        space.region_3d.view_camera_offset = ((covered - frame) / 4 / frame, 0)

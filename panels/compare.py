@@ -7,6 +7,7 @@ from ..operators.before_after import MICROFACE_OT_before_after, magnified
 from ..operators.compare import LINES, OVER, MICROFACE_OT_lines, MICROFACE_OT_place_footage, camera_of, footage_place
 from ..operators.head import STRENGTH, chosen_head
 from ..operators.plot_motion import MICROFACE_OT_plot_motion
+from ..operators.skin import MICROFACE_OT_plain_skin, MICROFACE_OT_skin_from_footage, own_skin
 from .tab import Tab
 
 PLACES = (("BEHIND", "Behind"), ("OVER", "Over"), ("BESIDE", "Beside"), ("OFF", "Off"))
@@ -24,10 +25,10 @@ class MICROFACE_PT_compare(Tab, bpy.types.Panel):
         return chosen_head(context) is not None
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw where the footage is, the lines, the magnified head beside the head, and the plot."""
+        """Draw where the footage is, the lines, the magnified head beside the head, the plot, and the skin."""
         head = chosen_head(context)
         camera = camera_of(head)
-        if camera and (now := footage_place(camera.data)):
+        if camera and (now := footage_place(camera)):
             _draw_footage(self.layout, camera.data, now)
         self.layout.operator(MICROFACE_OT_lines.bl_idname, icon="SHADING_WIRE", depress=LINES in head.modifiers)
         after = magnified(context.scene)
@@ -35,6 +36,11 @@ class MICROFACE_PT_compare(Tab, bpy.types.Panel):
         if after:
             self.layout.prop(after, f'["{STRENGTH}"]', text="Times as Far", slider=True)
         self.layout.operator(MICROFACE_OT_plot_motion.bl_idname, icon="GRAPH")
+        row = self.layout.row(align=True)
+        worn = own_skin(head) is not None
+        row.operator(MICROFACE_OT_skin_from_footage.bl_idname, icon="TEXTURE", depress=worn)
+        if worn:
+            row.operator(MICROFACE_OT_plain_skin.bl_idname, text="", icon="X")
 
 
 CLASSES = (MICROFACE_PT_compare,)

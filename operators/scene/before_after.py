@@ -28,17 +28,16 @@ Array = NDArray[np.float64]
 GAP = 1.08  # of a head's width: how far apart they stand
 ROOM = 1.12  # of what both take up: what the camera shows
 CLOSED = 1.0  # of a lid: further it would pass the other one
-FALLBACK = 4.0  # where the list has no expression to go by
+FALLBACK, LEAST = 4.0, 2.0  # where the list has no expression to go by; where one is large already
 
 
-def show_before_after(scene: bpy.types.Scene, head: bpy.types.Object) -> bpy.types.Object:
-    """Put the magnified copy beside `head`; gives the camera that shows both, which becomes the scene's."""
+def show_before_after(scene: bpy.types.Scene, head: bpy.types.Object, camera: bpy.types.Object) -> bpy.types.Object:
+    """Put the magnified copy beside `head`, as `camera` sees it; gives the camera that shows both, now the scene's."""
     hide_before_after(scene)
     collection = bpy.data.collections.new(f"{head.name} before and after")
     scene.collection.children.link(collection)
     collection[BEFORE_AFTER] = head.name
     collection[CAMERA] = scene.camera.name if scene.camera else ""
-    camera = next(thing for group in head.users_collection for thing in group.objects if thing.type == "CAMERA")
     after = _copy(head, collection)
     _magnify(scene, head, after)
     low, high = _extent(head, camera)
@@ -110,7 +109,8 @@ def _factor(scene: bpy.types.Scene, head: bpy.types.Object) -> float:
         frame = float(seconds_to_frame(event.apex_s, rate(scene)))
         motion = sum((curves[name].evaluate(frame) * shift for name, shift in moved.items()), np.zeros_like(basis))
         largest = max(largest, float(np.linalg.norm(motion, axis=1).max()))
-    return min(visible_factor(largest, float(np.ptp(basis[:, 0]))), MOST) if largest else FALLBACK
+    factor = visible_factor(largest, float(np.ptp(basis[:, 0])))
+    return float(np.clip(factor, LEAST, MOST)) if largest else FALLBACK
 
 
 def _curves(head: bpy.types.Object) -> dict[str, Any]:

@@ -14,11 +14,13 @@ import bpy
 from ...backend.types import Take
 from ...models.head.model import HeadModel
 from ..curve_views import RAW
+from ..head import is_head
 from ..takes import FILE, of_scene
 from . import stage
 from .before_after import hide_before_after
 from .mesh import slider_range
 from .performance import channels
+from .skin import take_off
 from .sound import remove_sound
 
 FACE = "microface_face"  #: of the collection: hash of the video, and which face in it
@@ -78,6 +80,9 @@ def remove(scene: bpy.types.Scene, collection: bpy.types.Collection) -> None:
     """
     hide_before_after(scene)
     ours = [thing for thing in collection.objects if thing.get(FILE)]
+    for thing in ours:
+        if is_head(thing):
+            take_off(thing)
     actions = dict.fromkeys(_actions(ours))
     _remove_markers(scene, collection, set(actions))
     if not any(_footage(other) == _footage(collection) for other in of_scene(scene) if other != collection):

@@ -9,11 +9,13 @@ from pathlib import Path
 from types import ModuleType
 
 import bpy
+import cv2
 import numpy as np
 import pytest
 from microface.backend.preview.magnified import STEPS, VISIBLE
 from microface.backend.take import write_take
 from microface.backend.types import Event, Take
+from microface.backend.video import open_clip, write_video
 from microface.models.assets import asset_path
 from microface.models.head.model import HeadModel, read_head
 from microface.operators.before_after import comparison, magnified
@@ -21,6 +23,8 @@ from microface.operators.head import chosen_head, heads_of
 from microface.operators.scene import takes
 from microface.operators.scene.build import build_scene
 from microface.operators.scene.overlay import hide_lines, show_lines
+from microface.operators.scene.skin import wear
+from microface.operators.skin import own_skin
 
 DATA = ("objects", "meshes", "armatures", "cameras", "lights", "actions", "collections", "shape_keys")
 SMILE, FPS, APEX_FRAME = 0.05, 25.0, 11
@@ -159,15 +163,15 @@ def test_lines_are_of_the_face_only_and_go_again(built: bpy.types.Collection) ->
 def test_footage_has_four_places(built: bpy.types.Collection) -> None:
     from microface.operators.compare import camera_of, footage_place
 
-    camera = camera_of(chosen_head(bpy.context)).data
+    camera = camera_of(chosen_head(bpy.context))
     assert footage_place(camera) == ""
-    camera.background_images.new()
+    camera.data.background_images.new()
     for place in ("OVER", "BESIDE", "OFF", "BEHIND"):
         bpy.ops.microface.place_footage(place=place)
         assert footage_place(camera) == place
-    background = camera.background_images[0]
+    background = camera.data.background_images[0]
     assert (background.alpha, tuple(background.offset), background.display_depth) == (1.0, (0, 0), "BACK")
-    assert camera.show_passepartout
+    assert camera.data.show_passepartout
 
 
 def test_the_plot_is_an_image_of_the_file(
@@ -186,3 +190,43 @@ def test_the_plot_is_an_image_of_the_file(
     assert image.name == f"{head.name} motion" and image.packed_file
     pixels = np.array(image.pixels[:]).reshape(image.size[1], image.size[0], 4)
     assert np.ptp(pixels[..., :3]) > 0.8 and (pixels[..., 3] == 1).all()
+
+
+def test_the_skin_is_drawn_worn_and_taken_off_without_a_trace(
+    built: bpy.types.Collection, make_take: Callable[..., Take], tmp_path: Path
+) -> None:
+    """Of footage that is all of one colour, so is the skin; another head keeps its own."""
+    head, model = chosen_head(bpy.context), read_head(asset_path("generic_head.npz"))
+    write_video(tmp_path / "film.mp4", [np.full((480, 640, 3), (200, 120, 60), np.uint8)] * 3, fps=25, crf=2)
+    source = {"path": str(tmp_path / "film.mp4"), "sha256": open_clip(tmp_path / "film.mp4").sha256, "first_frame": 0}
+    take = make_take(model, frames=3, fps=FPS)
+    take = replace(
+        take, source=source, template_frames=np.array([0]), pose=0 * take.pose, expression=0 * take.expression,
+        translation=np.tile([0, 0, 0.8], (3, 1)), shape=0 * take.shape, shape_offset=0 * take.shape_offset,
+    )  # fmt: skip
+    write_take(tmp_path / "a.take.npz", take)
+    head[takes.FILE] = str(tmp_path / "a.take.npz")
+    before = len(bpy.data.materials), len(bpy.data.images)
+    for _ in range(2):
+        bpy.ops.microface.skin_from_footage()
+    assert (len(bpy.data.materials), len(bpy.data.images)) == (before[0] + 1, before[1] + 1)
+    worn = own_skin(head)
+    image = next(node.image for node in worn.node_tree.nodes if node.type == "TEX_IMAGE")
+    assert image.packed_file
+    pixels = 255 * np.array(image.pixels[:]).reshape(-1, 4)[:, :3]
+    np.testing.assert_allclose(np.median(pixels, axis=0), (200, 120, 60), atol=4)
+    assert own_skin(_scene(model, make_take).objects["take.001 head"]) is None
+    bpy.context.view_layer.objects.active = head
+    bpy.ops.microface.plain_skin()
+    assert own_skin(head) is None
+    assert (len(bpy.data.materials), len(bpy.data.images)) == before
+    with pytest.raises(RuntimeError, match="wears its plain skin"):
+        bpy.ops.microface.plain_skin()
+
+
+def test_a_removed_take_takes_its_skin_along(built: bpy.types.Collection, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "skin.png"), np.zeros((8, 8, 3), np.uint8))
+    before = len(bpy.data.materials), len(bpy.data.images)
+    wear(chosen_head(bpy.context), tmp_path / "skin.png")
+    bpy.ops.microface.remove_take(name=built.name)
+    assert (len(bpy.data.materials), len(bpy.data.images)) == before
