@@ -13,12 +13,12 @@ from . import job
 from .head import chosen_head
 from .takes import FILE
 
-OWN = "microface_skin"  #: custom property of a material that one head alone wears
+OWN = "microface_own"  #: custom property of a material that one head alone wears: the part it is of
 
 
 def own_skin(head: bpy.types.Object) -> bpy.types.Material | None:
     """The material drawn from the footage that a head wears; None while it wears the plain one."""
-    return next((worn for worn in head.data.materials if worn and worn.get(OWN)), None)
+    return next((worn for worn in head.data.materials if worn and worn.get(OWN) == "skin"), None)
 
 
 class MICROFACE_OT_skin_from_footage(job.Job, bpy.types.Operator):
@@ -54,7 +54,7 @@ class MICROFACE_OT_skin_from_footage(job.Job, bpy.types.Operator):
         head = bpy.data.objects.get(self.head)
         if head is None:
             raise MicrofaceError("no_head", f"The head {self.head} is gone.", "Press the button again.")
-        wear(head, Path(result["out"]))
+        wear(head, Path(result["out"]), result["iris"])
         self.folder.cleanup()
         if isinstance(context.space_data, bpy.types.SpaceView3D):
             context.space_data.shading.color_type = "TEXTURE"

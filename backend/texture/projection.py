@@ -67,6 +67,11 @@ def projected(take: Take, head: HeadModel, clip: Clip, atlas: Atlas, progress: P
     return colour / np.maximum(known, 1e-9)[:, None], known
 
 
+def solid(head: HeadModel) -> NDArray[np.bool_]:
+    """(F,) triangles that hide what is behind them."""
+    return ~np.isin(head.face_part, [k for k, name in enumerate(head.part_names) if name in THIN])
+
+
 def _soft_face(head: HeadModel) -> Array:
     """(V,) 1 on the face, falling to 0 at its border: beyond it hair and background are not the head's."""
     share = head.face_mask.astype(float)
@@ -94,8 +99,7 @@ def _seen(vertices: Array, head: HeadModel, atlas: Atlas, shown: Array, take: Ta
 
 def _depth(vertices: Array, head: HeadModel, take: Take) -> tuple[Array, Array]:
     """Depth (H, W) m of what is seen of the head, 0 beside it, and 0..1 (H, W) how far inside its outline a pixel is."""
-    solid = ~np.isin(head.face_part, [k for k, name in enumerate(head.part_names) if name in THIN])
-    faces = head.faces[solid]
+    faces = head.faces[solid(head)]
     triangle, weight = rasterise(project(vertices, take.camera), faces, *take.size)
     drawn = triangle >= 0
     depth = np.zeros(triangle.shape)

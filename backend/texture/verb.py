@@ -16,6 +16,7 @@ from ..messages import Report, stoppable
 from ..outputs import refuse_same
 from ..take import read_take
 from ..video import open_clip
+from .iris import iris_colour
 from .skin import skin_texture
 
 
@@ -28,9 +29,14 @@ def texture_of_take(options: argparse.Namespace, report: Report, stop: threading
     refuse_same(options.take, options.out)
     take = read_take(options.take)
     clip = open_clip(options.footage or Path(str(take.source["path"])))
-    picture = skin_texture(take, load_head(head_name(take, options.head)), clip, stoppable(report, stop))
+    head = load_head(head_name(take, options.head))
+    picture = skin_texture(take, head, clip, stoppable(report, stop))
     encoded = cv2.imencode(options.out.suffix, picture[..., ::-1])[1]
     with whole_file(options.out) as part:
         part.write_bytes(encoded.tobytes())
     size = f"{picture.shape[1]} x {picture.shape[0]} px"
-    return {"text": f"wrote {options.out}, {size}, for the head's UVs", "out": str(options.out)}
+    return {
+        "text": f"wrote {options.out}, {size}, for the head's UVs",
+        "out": str(options.out),
+        "iris": iris_colour(take, head, clip),
+    }

@@ -12,6 +12,7 @@ import bpy
 import cv2
 import numpy as np
 import pytest
+from mathutils import Color
 from microface.backend.preview.magnified import STEPS, VISIBLE
 from microface.backend.take import write_take
 from microface.backend.types import Event, Take
@@ -209,12 +210,14 @@ def test_the_skin_is_drawn_worn_and_taken_off_without_a_trace(
     before = len(bpy.data.materials), len(bpy.data.images)
     for _ in range(2):
         bpy.ops.microface.skin_from_footage()
-    assert (len(bpy.data.materials), len(bpy.data.images)) == (before[0] + 1, before[1] + 1)
+    assert (len(bpy.data.materials), len(bpy.data.images)) == (before[0] + 2, before[1] + 1)
     worn = own_skin(head)
     image = next(node.image for node in worn.node_tree.nodes if node.type == "TEX_IMAGE")
     assert image.packed_file
     pixels = 255 * np.array(image.pixels[:]).reshape(-1, 4)[:, :3]
     np.testing.assert_allclose(np.median(pixels, axis=0), (200, 120, 60), atol=4)
+    eyes = head.data.materials["take head iris"].diffuse_color[:3]
+    np.testing.assert_allclose(eyes, Color((200 / 255, 120 / 255, 60 / 255)).from_srgb_to_scene_linear(), atol=0.02)
     assert own_skin(_scene(model, make_take).objects["take.001 head"]) is None
     bpy.context.view_layer.objects.active = head
     bpy.ops.microface.plain_skin()

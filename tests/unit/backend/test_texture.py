@@ -13,6 +13,7 @@ from microface.backend.errors import MicrofaceError
 from microface.backend.mesh import vertices_at
 from microface.backend.texture import skin_texture
 from microface.backend.texture.atlas import atlas_of
+from microface.backend.texture.iris import iris_colour
 from microface.backend.texture.projection import chosen_frames
 from microface.backend.types import Event, Take
 from microface.backend.video import open_clip, write_video
@@ -136,6 +137,16 @@ def test_frames_are_at_rest_turned_each_way_and_with_eyes_shut(head: HeadModel) 
     pose[3:5, 0, 1], pose[6, 0, 0] = 0.4, 0.3
     blink = Event(0.1, 0.2, 0.3, "blink", ("eyeBlinkLeft",), 5.0, 1.0, 1.0)
     assert chosen_frames(replace(take, pose=pose, events=(blink,))).tolist() == [0, 1, 3, 5, 6]
+
+
+def test_eyes_have_the_colour_that_is_seen_unless_they_are_too_small(
+    head: HeadModel, film: Callable[..., tuple[Take, Path]]
+) -> None:
+    take, path = film(0.0)
+    iris = np.unique(head.faces[head.face_part == head.part_names.index("iris")])
+    np.testing.assert_allclose(iris_colour(take, head, open_clip(path)), painted(head)[iris].mean(0), atol=15)
+    far = replace(take, translation=5 * take.translation)
+    assert iris_colour(far, head, open_clip(path)) is None
 
 
 def test_other_footage_is_refused(head: HeadModel, film: Callable[..., tuple[Take, Path]]) -> None:
