@@ -4,12 +4,14 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import bpy
 
 from ..backend.errors import MicrofaceError
 from ..backend.messages import Message
 from . import job
+from .compare import camera_of
 from .head import chosen_head
 from .takes import FILE
 
@@ -45,7 +47,7 @@ class MICROFACE_OT_skin_from_footage(job.Job, bpy.types.Operator):
         head = chosen_head(context)
         self.head, self.folder = head.name, tempfile.TemporaryDirectory(prefix="microface-")
         picture = Path(self.folder.name) / "skin.png"
-        return ["texture", bpy.path.abspath(head[FILE]), "--out", str(picture)], [picture]
+        return ["texture", bpy.path.abspath(head[FILE]), "--out", str(picture), *_footage(head)], [picture]
 
     def finish(self, context: bpy.types.Context, result: Message) -> None:
         """Put it on; a view that shows plain surfaces shows it, too."""
@@ -53,7 +55,7 @@ class MICROFACE_OT_skin_from_footage(job.Job, bpy.types.Operator):
 
         head = bpy.data.objects.get(self.head)
         if head is None:
-            raise MicrofaceError("no_head", f"The head {self.head} is gone.", "Press the button again.")
+            raise MicrofaceError("head_gone", f"The head {self.head} is gone.", "Press the button again.")
         wear(head, Path(result["out"]), result["iris"])
         self.folder.cleanup()
         if isinstance(context.space_data, bpy.types.SpaceView3D):
@@ -81,6 +83,17 @@ class MICROFACE_OT_plain_skin(bpy.types.Operator):
 
         take_off(chosen_head(context))
         return {"FINISHED"}
+
+
+def _footage(head: bpy.types.Object) -> list[str]:
+    """The option that names the footage where its camera shows it: the file may have moved since the take was made."""
+    camera = camera_of(head)
+    shown = cast(bpy.types.Camera, camera.data).background_images if camera else ()
+    images = [background.image for background in shown if background.image]
+    if not images:
+        return []
+    path = Path(bpy.path.abspath(images[0].filepath))
+    return ["--footage", str(path.parent if images[0].source == "SEQUENCE" else path)]
 
 
 CLASSES = (MICROFACE_OT_skin_from_footage, MICROFACE_OT_plain_skin)
