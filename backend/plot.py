@@ -27,7 +27,7 @@ from .types import BRIDGED, Event, Take
 Array = NDArray[np.float64]
 
 WIDTH, ROW, TOP, BOTTOM = 1600, 132, 64, 40  #: px
-LEFT, RIGHT = 110, 24  # px beside the curves
+LEFT, RIGHT = 156, 24  # px beside the curves
 WORDS = (
     "motion from rest, px in the footage. Band: one deviation. "
     "Dashed: the smallest visible motion; what is below it may be noise"
