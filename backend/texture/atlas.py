@@ -45,7 +45,7 @@ def atlas_of(head: HeadModel, size: int) -> Atlas:
     chosen = np.flatnonzero(head.face_part == head.part_names.index("skin"))
     uv = _corner_uv(head)
     place = np.stack([uv[..., 0] * size - 0.5, (1 - uv[..., 1]) * size - 0.5], -1)
-    triangle, weight = _drawn(place[chosen], size)
+    triangle, weight = _drawn(place[chosen], _inside(head)[chosen], size)
     pixel = np.flatnonzero(triangle.ravel() >= 0)
     own, share = chosen[triangle.ravel()[pixel]], np.asarray(weight.reshape(-1, 3)[pixel], np.float64)
     across = np.einsum("nkc,nk->nc", _opposite(head, place)[own], share)
@@ -59,13 +59,23 @@ def _corner_uv(head: HeadModel) -> Array:
     return pieces[np.stack([np.ones_like(quads), quads], 1)].astype(np.float64)
 
 
-def _drawn(place: Array, size: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Triangle (size, size) and barycentric (size, size, 3) at every pixel, whichever way round the islands lie."""
+def _inside(head: HeadModel) -> Array:
+    """(F,) 1 and more: the nearer a triangle is to the head's axis, the more."""
+    middle = (head.template.min(0) + head.template.max(0)) / 2
+    away = np.hypot(*(head.template - middle)[:, [0, 2]].T)
+    return np.asarray(1 + (away.max() - away[head.faces].mean(1)) / away.max())
+
+
+def _drawn(place: Array, depth: Array, size: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Triangle (size, size) and barycentric (size, size, 3) at every pixel, whichever way round the islands lie.
+
+    Where the texture shows several, as a cylinder's does inside of lips and ears, the one of the least `depth` (n,) counts.
+    """
     a, b, c = np.moveaxis(place, 1, 0)
     turned = np.cross(np.pad(b - a, ((0, 0), (0, 1))), np.pad(c - a, ((0, 0), (0, 1))))[:, 2] > 0
     faces = np.arange(3 * len(place)).reshape(-1, 3)
     faces[turned] = faces[turned][:, [0, 2, 1]]
-    flat = np.column_stack([place.reshape(-1, 2), np.ones(3 * len(place))])
+    flat = np.column_stack([place.reshape(-1, 2), np.repeat(depth, 3)])
     triangle, weight = rasterise(flat, faces, size, size)
     swapped = (triangle >= 0) & turned[triangle]
     weight[swapped] = weight[swapped][:, [0, 2, 1]]

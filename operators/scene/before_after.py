@@ -72,8 +72,8 @@ def _copy(head: bpy.types.Object, collection: bpy.types.Collection) -> bpy.types
     instead = {head: after, head.parent: rig, head.data.shape_keys: after.data.shape_keys}
     for owner in (after.data.shape_keys, rig):
         for driver in owner.animation_data.drivers:
-            for variable in driver.driver.variables:
-                variable.targets[0].id = instead.get(variable.targets[0].id, variable.targets[0].id)
+            for target in (target for variable in driver.driver.variables for target in variable.targets):
+                target.id = instead.get(target.id, target.id)
     for modifier in after.modifiers:
         if modifier.type == "ARMATURE":
             modifier.object = rig
