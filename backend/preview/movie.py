@@ -65,12 +65,15 @@ def write_preview(
     slower = fps / step / rate
     panels = _Panels(take, head, magnification, _speed(slower))
     pictures = _pictures(panels, frames(clip, first, first + count, step), first, count, progress)
-    heard = _sound(clip, first, count) if slower < REAL else None
-    write_video(path, pictures, rate, sound=heard)
+    if slower < REAL:  # at the footage's own times, which need not be regular
+        time_s = clip.time_s[first : first + count : step] - clip.time_s[first]
+        write_video(path, pictures, rate, sound=_sound(clip, first, count), time_s=time_s.tolist())
+    else:
+        write_video(path, pictures, rate)
 
 
 def _mean_rate(clip: Clip, first: int, count: int) -> float:
-    """Frames a second of a stretch: where the rate varies it is not the clip's, and the sound would run away."""
+    """Frames a second of a stretch: where the rate varies it is not the clip's."""
     time = clip.time_s[first : first + count]
     return float((count - 1) / (time[-1] - time[0])) if count > 1 else clip.fps
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ..errors import MicrofaceError
 from .sound import RATE, Samples
 
 _REC709, _LIMITED = 1, 1  # AVColorSpace, AVColorRange
+_TICK = Fraction(1, 90000)  # s: clock of pictures whose rate is not constant
 
 
 def write_video(
@@ -25,8 +26,9 @@ def write_video(
     fps: float,
     crf: int = 18,
     sound: Iterator[Samples] | None = None,
+    time_s: Sequence[float] | None = None,
 ) -> None:
-    """Write pictures as H.264 (yuv420p, Rec. 709, limited range) at a constant rate; the file appears when it is whole.
+    """Write pictures as H.264 (yuv420p, Rec. 709, limited range); the file appears when it is whole.
 
     Args:
         path: target, ending in .mp4.
@@ -34,6 +36,7 @@ def write_video(
         fps: pictures a second.
         crf: 0 keeps every sample of the 4:2:0 picture, 12 is hard to tell from it, 23 is the encoder's usual choice.
         sound: blocks (2, n) of `RATE` samples a second, from the first picture's time on, as `sound.sound` gives; None: silent.
+        time_s: when each picture is shown, rising from 0, where the rate is not constant.
 
     Raises:
         MicrofaceError: ``disk_full``, ``read_only``, ``not_written``; ``empty`` when there is no frame.
@@ -41,13 +44,18 @@ def write_video(
     path = Path(path)
     with whole_file(path) as part:
         try:
-            _encode(part, frames, Fraction(fps).limit_denominator(1001), crf, sound)
+            _encode(part, frames, Fraction(fps).limit_denominator(1001), crf, sound, time_s)
         except av.error.FFmpegError as error:
             raise OSError(error.errno, error.strerror) from error
 
 
 def _encode(
-    part: Path, frames: Iterable[NDArray[np.uint8]], rate: Fraction, crf: int, sound: Iterator[Samples] | None
+    part: Path,
+    frames: Iterable[NDArray[np.uint8]],
+    rate: Fraction,
+    crf: int,
+    sound: Iterator[Samples] | None,
+    time_s: Sequence[float] | None,
 ) -> None:
     stream: av.VideoStream | None = None
     track: _Track | None = None
@@ -61,8 +69,13 @@ def _encode(
                 context = stream.codec_context
                 context.colorspace = context.color_primaries = context.color_trc = _REC709
                 context.color_range = _LIMITED
+                if time_s is not None:
+                    stream.time_base = context.time_base = _TICK
                 track = _Track(target, sound) if sound else None
-            target.mux(stream.encode(_yuv(picture)))
+            frame = _yuv(picture)
+            if time_s is not None:
+                frame.pts, frame.time_base = round(time_s[number] / _TICK), _TICK
+            target.mux(stream.encode(frame))
             if track:
                 track.write((number + 1) / rate)
         if stream is None:

@@ -289,6 +289,18 @@ def test_the_sound_goes_with_the_pictures_at_real_speed(
     assert sound_start(tmp_path / "preview.mp4") == pytest.approx(0, abs=1e-3)
 
 
+def test_pictures_of_varying_rate_come_at_their_own_times(tmp_path: Path, head: HeadModel, take: Take) -> None:
+    """And so beside their sound."""
+    time_s = np.cumsum(np.r_[0.0, np.tile([0.03, 0.05, 0.09], COUNT)[: COUNT - 1]])
+    blank = [np.full((SIZE, SIZE, 3), 90, np.uint8)] * COUNT
+    write_video(tmp_path / "clip.mp4", blank, 20, time_s=time_s.tolist())
+    clip = open_clip(tmp_path / "clip.mp4")
+    np.testing.assert_allclose(clip.time_s, time_s, atol=1e-4)
+    slow = replace(take, time_s=clip.time_s, source={"first_frame": 0})
+    write_preview(tmp_path / "preview.mp4", clip, slow, head, unwatched)
+    np.testing.assert_allclose(open_clip(tmp_path / "preview.mp4").time_s, time_s, atol=1e-4)
+
+
 def test_what_is_shown_slowed_down_is_silent(tmp_path: Path, head: HeadModel, take: Take, clapper: Any) -> None:
     blank = [np.full((SIZE, SIZE, 3), 90, np.uint8)] * 24
     clip = open_clip(clapper.film(tmp_path / "clip.mp4", blank, 100, 0.01))
