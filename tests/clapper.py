@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 RATE, BEEP_S = 44100, 0.1
+CODECS = {".mpg": ("mpeg2video", "mp2")}  # of other files: H.264 and AAC
 
 
 def film(path: Path, pictures: Sequence[NDArray[np.uint8]], fps: int, beep_s: float, starts_s: float = 0.0) -> Path:
     """Write pictures (H, W, 3) with sound that begins at `starts_s` and beeps for BEEP_S from `beep_s` on."""
     with av.open(str(path), "w") as file:
-        picture, sound = file.add_stream("libx264", rate=fps), file.add_stream("aac", rate=RATE, layout="mono")
+        video, audio = CODECS.get(path.suffix, ("libx264", "aac"))
+        picture, sound = file.add_stream(video, rate=fps), file.add_stream(audio, rate=RATE, layout="mono")
         picture.pix_fmt = "yuv420p"
         picture.height, picture.width = pictures[0].shape[:2]
         for number, shown in enumerate(pictures):

@@ -54,25 +54,35 @@ def _silence(count: int) -> Iterator[Samples]:
 
 def _decoded(path: Path, start_s: float | None) -> Iterator[tuple[float, Samples]]:
     """Time and samples, from shortly before `start_s` on, or the beginning; nothing where there is no sound."""
+    if start_s is not None and start_s > _BEFORE_S:
+        rest = _from(path, start_s - _BEFORE_S)
+        first = next(rest, None)
+        if first is not None and first[0] <= start_s:  # else the file cannot be entered in its middle
+            yield first
+            yield from rest
+            return
+    yield from _from(path, None)
+
+
+def _from(path: Path, seek_s: float | None) -> Iterator[tuple[float, Samples]]:
+    """Time and samples from the packet before a time on, or all."""
     with suppress(av.error.FFmpegError, OSError), av.open(str(path), options={"protocol_whitelist": "file"}) as source:
         stream = source.streams.best("audio")
         if not isinstance(stream, AudioStream):
             return
-        if start_s is not None:
-            _seek(source, stream, start_s - _BEFORE_S)
+        assert stream.time_base is not None
+        if seek_s is not None:
+            source.seek(round(seek_s / stream.time_base), stream=stream)
         stereo = av.AudioResampler(format="fltp", layout="stereo", rate=RATE)
-        for frame in source.decode(stream):
+        for frame in _frames(source, stream):
             for part in stereo.resample(frame):
                 if part.pts is not None:
-                    yield (
-                        float(part.pts * (part.time_base or Fraction(1, RATE))),
-                        np.asarray(part.to_ndarray(), np.float32),
-                    )
+                    time = float(part.pts * (part.time_base or Fraction(1, RATE)))
+                    yield time, np.asarray(part.to_ndarray(), np.float32)
 
 
-def _seek(source: InputContainer, stream: AudioStream, start_s: float) -> None:
-    """To the packet before a time, where the file can and there is one; else decoding begins where it was."""
-    assert stream.time_base is not None
-    if start_s > 0:
-        with suppress(av.error.FFmpegError, OSError):
-            source.seek(round(start_s / stream.time_base), stream=stream)
+def _frames(source: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
+    """What can be decoded; a packet that is damaged, or cut by the seek, is left out."""
+    for packet in source.demux(stream):
+        with suppress(av.error.FFmpegError):
+            yield from packet.decode()
