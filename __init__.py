@@ -7,8 +7,10 @@ from contextlib import ExitStack
 import bpy
 
 from .operators import (
+    before_after,
     choose_video,
     command_line,
+    compare,
     curve_views,
     edit_event,
     export_animation,
@@ -23,14 +25,17 @@ from .operators import (
     micro_expressions,
     next_step,
     play_event,
+    plot_motion,
     presets,
     properties,
     reconstruct,
     reset_strength,
     retarget,
+    skin,
     spans,
     takes,
 )
+from .panels import compare as compare_panel
 from .panels import curves, event_list, exchange, preferences, strength
 from .panels import keying as keying_panel
 from .panels import reconstruct as reconstruct_panels
@@ -44,6 +49,10 @@ CLASSES = (
     *play_event.CLASSES,
     *keying.CLASSES,
     *insert_event.CLASSES,
+    *compare.CLASSES,
+    *before_after.CLASSES,
+    *plot_motion.CLASSES,
+    *skin.CLASSES,
     *curve_views.CLASSES,
     *import_motion.CLASSES,
     *export_animation.CLASSES,
@@ -60,6 +69,7 @@ CLASSES = (
     *reset_strength.CLASSES,
     *retarget.CLASSES,
     *event_list.CLASSES,
+    *compare_panel.CLASSES,
     *strength.CLASSES,
     *keying_panel.CLASSES,
     *curves.CLASSES,

@@ -43,6 +43,11 @@ def _events(options: argparse.Namespace, report: Report) -> dict[str, Any]:
     take = read_take(options.take)
     if options.csv:
         write_csv(options.csv, event_rows(take))
+    if options.plot:
+        from .heads import head_name, load_head
+        from .plot import write_plot
+
+        write_plot(options.plot, take, load_head(head_name(take, options.head)))
     return {"text": event_table(take), "events": event_rows(take)}
 
 
@@ -70,6 +75,12 @@ def _retarget(options: argparse.Namespace, report: Report) -> dict[str, Any]:
     from .retarget.verb import retarget_take
 
     return retarget_take(options, report, STOP)
+
+
+def _texture(options: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from .texture.verb import texture_of_take
+
+    return texture_of_take(options, report, STOP)
 
 
 def _annotations(options: argparse.Namespace, report: Report) -> dict[str, Any]:
@@ -118,6 +129,7 @@ VERBS: dict[str, Callable[[argparse.Namespace, Report], dict[str, Any]]] = {
     "export": _export,
     "import": _import,
     "retarget": _retarget,
+    "texture": _texture,
     "annotations": _annotations,
     "heads": _heads,
     "doctor": _doctor,

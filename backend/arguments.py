@@ -21,11 +21,17 @@ def build_parser(*, blender: bool = False) -> argparse.ArgumentParser:
     events = verbs.add_parser("events", help="list the expression events of a take")
     events.add_argument("take", type=Path, metavar="TAKE")
     events.add_argument("--csv", type=Path, metavar="F", help="also write them as a table")
+    told = "also draw every region's motion against the smallest visible one"
+    events.add_argument("--plot", type=_file_of("picture"), metavar="F.png|F.jpg", help=told)
+    _add_head_of_take(events)
     info = verbs.add_parser("info", help="say what a take holds")
     info.add_argument("take", type=Path, metavar="TAKE")
     _add_export(verbs.add_parser("export", help="take -> tables, other programs' files"), blender)
     _add_import(verbs.add_parser("import", help="Live Link Face CSV or FLAME sequence -> take"), blender)
     _add_retarget(verbs.add_parser("retarget", help="put a take on the rig of any character"), blender)
+    _add_texture(
+        verbs.add_parser("texture", help="draw the skin of a take's person from its footage, for the head's UVs")
+    )
     _add_annotations(verbs.add_parser("annotations", help="compare a take's events with coded onset, apex and offset"))
     doctor = verbs.add_parser("doctor", help="check that everything Microface needs is here")
     doctor.add_argument("--host", default="", help=argparse.SUPPRESS)
@@ -113,6 +119,13 @@ def _add_retarget(verb: argparse.ArgumentParser, blender: bool) -> None:
     verb.add_argument("--controls", default="auto", choices=("auto", "keys", "bones", "all"), help="what to move")
     verb.add_argument("--map", type=Path, metavar="F.json", help="which controls to use, and how far each may go")
     verb.add_argument("--save-map", type=Path, metavar="F.json", help="write that table, to be edited")
+    _add_head_of_take(verb)
+
+
+def _add_texture(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("take", type=Path, metavar="TAKE")
+    verb.add_argument("--out", type=_file_of("picture"), metavar="F.png|F.jpg", required=True, help="the texture")
+    verb.add_argument("--footage", type=Path, metavar="SRC", help="the take's footage, where it was moved")
     _add_head_of_take(verb)
 
 

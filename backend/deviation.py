@@ -63,15 +63,20 @@ def motion_deviation(take: Take, head: HeadModel, vertex: NDArray[np.int64]) -> 
     return np.sqrt(out + out[measured[0]])
 
 
-def _columns(take: Take, head: HeadModel, vertex: NDArray[np.int64], first: int) -> tuple[Array, Array]:
-    """Motion (E, n, 3) of the units, (2 + D, n, 3) of the jaw's turns and of detail, m per strength, laid rigidly."""
+def motion_basis(take: Take, head: HeadModel, vertex: NDArray[np.int64], frame: int) -> Array:
+    """Motion (E + 2 + D, n, 3) m per strength of units, the jaw's turns and detail, camera axes, the head as in a frame."""
     jaw = head.joint_names.index("jaw")
     rest = head.neutral(take.shape) + take.shape_offset
     arm = (rest - head.joints(take.shape)[jaw])[vertex]
     turns = [np.cross(axis, arm) * head.weights[vertex, jaw, None] for axis in np.eye(3)[:2]]
     moved = np.concatenate([head.expression[:, vertex], turns, take.detail_basis[:, vertex]]).astype(float)
-    turn = FLIP @ rotation_matrix(take.pose[first, 0].astype(float))
-    moved = laid_rigidly(moved @ turn.T, vertices_at(take, head, first)[vertex])
+    return np.asarray(moved @ (FLIP @ rotation_matrix(take.pose[frame, 0].astype(float))).T)
+
+
+def _columns(take: Take, head: HeadModel, vertex: NDArray[np.int64], first: int) -> tuple[Array, Array]:
+    """That of units and that of the others, laid rigidly."""
+    moved = motion_basis(take, head, vertex, first)
+    moved = laid_rigidly(moved, vertices_at(take, head, first)[vertex])
     return moved[: len(head.expression)], moved[len(head.expression) :]
 
 

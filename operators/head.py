@@ -9,6 +9,8 @@ import bpy
 NAMES = {"brows": "Brows", "eyes": "Eyes", "nose": "Nose", "mouth": "Mouth", "jaw": "Jaw"}
 #: Custom property of every head that was built: how many times as far it all moves.
 STRENGTH = "strength"
+#: Custom property of a head that only stands beside another one, magnified: the sidebar never speaks of it.
+COPY = "microface_copy"
 
 
 def strength_property(region: str) -> str:
@@ -30,7 +32,7 @@ def heads_of(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 
 def is_head(thing: bpy.types.Object) -> bool:
     """Whether an object is a head that was built: others may have a property named strength too."""
-    return all(thing.get(strength_property(region)) is not None for region in ("", *NAMES))
+    return thing.get(COPY) is None and all(thing.get(strength_property(region)) is not None for region in ("", *NAMES))
 
 
 def beyond_limit(head: bpy.types.Object) -> Iterator[tuple[str, float, float]]:

@@ -69,7 +69,18 @@ def built() -> None:
 @pytest.fixture(scope="session")
 def published() -> Any:
     """The module `published.py`: other people's heads in the layouts they are published in."""
-    spec = importlib.util.spec_from_file_location("published", ROOT / "tests" / "published.py")
+    return _beside("published")
+
+
+@pytest.fixture(scope="session")
+def clapper() -> Any:
+    """The module `clapper.py`: footage with a beep at a known time."""
+    return _beside("clapper")
+
+
+def _beside(name: str) -> Any:
+    """A module of this folder."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -62,10 +62,7 @@ class Performance:
         rest = self._face(None)
         width = float(np.ptp(rest[:, 0]))
         largest = max((float(np.linalg.norm(self._face(self._row(e)) - rest, axis=1).max()) for e in events), default=0)
-        if largest <= 0:
-            return 1.0
-        wanted = VISIBLE * width / largest
-        return float(max((step for step in STEPS if step <= wanted), default=1))
+        return visible_factor(largest, width)
 
     def _row(self, event: Event) -> int:
         return int(np.argmin(np.abs(self.take.time_s - event.apex_s)))
@@ -83,6 +80,12 @@ class Performance:
         motion = (weights - rest) @ basis[:, :, :2].reshape(len(basis), -1)
         scale = self.take.camera[0, 0] / self.translation[2]
         return np.asarray(scale * np.sqrt((motion**2).sum(1) / len(points)))
+
+
+def visible_factor(largest: float, width: float) -> float:
+    """The step by which a motion becomes clearly visible on a face of some width, both in one unit; 1 without motion."""
+    wanted = VISIBLE * width / largest if largest > 0 else 1.0
+    return float(max((step for step in STEPS if step <= wanted), default=1))
 
 
 def performance(take: Take, head: HeadModel) -> Performance:

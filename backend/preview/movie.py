@@ -15,6 +15,7 @@ from ..errors import MicrofaceError
 from ..mesh import hidden_vertices, refuse_other_head, vertices_at
 from ..types import BRIDGED, Clip, Frame, Progress, Take
 from ..video import frames, write_video
+from ..video.sound import Samples, sound, sound_start
 from .drawing import Surface, Wireframe
 from .magnified import Performance, performance
 from .text import write
@@ -23,6 +24,7 @@ from .view import View, fitted, view_of
 
 PANEL_HEIGHT, WIDEST_PANEL = 540, 640  # px
 FASTEST = 30.0  # pictures a second
+REAL = 1.01  # a slower speed is no longer called real
 SLOW_FRAMES = 1800  # longer clips are shown at real speed
 
 
@@ -34,7 +36,9 @@ def write_preview(
     progress: Progress,
     magnification: float | None = None,
 ) -> None:
-    """Write footage | solved head on it | its motion magnified, with events and time under them.
+    """Write footage | solved head on it | its motion magnified, with events and time under them, and the footage's sound.
+
+    Sound goes with real speed only: fast footage is shown slowed down, and silent.
 
     Args:
         path: target, .mp4.
@@ -56,10 +60,29 @@ def write_preview(
         raise MicrofaceError("other_clip", text, "Give the video that was reconstructed.")
     if not (take.valid <= BRIDGED).any():
         raise MicrofaceError("no_face", "The take holds no frame with a face.", "Choose another part with --range.")
-    step, rate = _pace(count, clip.fps)
-    panels = _Panels(take, head, magnification, _speed(clip.fps / step / rate))
-    footage = frames(clip, first, first + count, step)
-    write_video(path, _pictures(panels, footage, first, count, progress), rate)
+    fps = _mean_rate(clip, first, count)
+    step, rate = _pace(count, fps)
+    slower = fps / step / rate
+    panels = _Panels(take, head, magnification, _speed(slower))
+    pictures = _pictures(panels, frames(clip, first, first + count, step), first, count, progress)
+    if slower < REAL:  # at the footage's own times, which need not be regular
+        time_s = clip.time_s[first : first + count : step] - clip.time_s[first]
+        write_video(path, pictures, rate, sound=_sound(clip, first, count), time_s=time_s.tolist())
+    else:
+        write_video(path, pictures, rate)
+
+
+def _mean_rate(clip: Clip, first: int, count: int) -> float:
+    """Frames a second of a stretch: where the rate varies it is not the clip's."""
+    time = clip.time_s[first : first + count]
+    return float((count - 1) / (time[-1] - time[0])) if count > 1 else clip.fps
+
+
+def _sound(clip: Clip, first: int, count: int) -> Iterator[Samples] | None:
+    """The sound of a stretch; None where the footage has none at all."""
+    if sound_start(clip.path) is None:
+        return None
+    return sound(clip.path, float(clip.time_s[first]), float(clip.time_s[first + count - 1]) + 1 / clip.fps)
 
 
 def _pictures(
@@ -82,7 +105,7 @@ def _pace(count: int, fps: float) -> tuple[int, float]:
 
 def _speed(factor: float) -> str:
     """`factor` is source seconds' frames over shown ones: 6.7 reads "1/6.7 speed"."""
-    return "real speed" if factor < 1.01 else f"1/{factor:.1f} speed"
+    return "real speed" if factor < REAL else f"1/{factor:.1f} speed"
 
 
 class _Panels:

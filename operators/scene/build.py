@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a take to a scene, everything in one collection: head, rig, performance, camera, footage, markers."""
+"""From a take to a scene, everything in one collection: head, rig, performance, camera, footage; and sound and markers."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from .mesh import build_head, slider_range
 from .performance import channels, keyed_frames
 from .rate import rate as scene_rate
 from .rate import seconds_to_frame, set_rate
+from .sound import add_sound
 from .strength import add_strength
 
 #: Custom property of the head: how far the baked pose correctives are from the exact ones at most, mm.
@@ -92,6 +93,7 @@ def build_scene(
     camera = build_camera(collection, label, take)
     if path and path.exists():
         add_footage(scene, camera, take, path, _times(take, path, clip), fps)
+        add_sound(scene, take, path, fps)
     add_markers(scene, action, take, fps)
     if attached():  # always, but where a script builds scenes without the add-on
         add_rows(thing, take.events)

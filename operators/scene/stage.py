@@ -31,7 +31,7 @@ def dress(scene: bpy.types.Scene, collection: bpy.types.Collection, take: Take, 
     first, last = seconds_to_frame(take.time_s[[0, -1]], fps)
     scene.frame_start, scene.frame_end = int(np.floor(first + ROUNDING)), int(np.ceil(last - ROUNDING))
     scene.frame_set(scene.frame_start)
-    scene.sync_mode = "FRAME_DROP"
+    scene.sync_mode = "AUDIO_SYNC" if scene.sequence_editor and len(scene.sequence_editor.strips) else "FRAME_DROP"
     for thing in scene.objects:
         if thing.name in STARTUP:
             thing.hide_viewport = thing.hide_render = True

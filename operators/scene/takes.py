@@ -14,10 +14,14 @@ import bpy
 from ...backend.types import Take
 from ...models.head.model import HeadModel
 from ..curve_views import RAW
+from ..head import is_head
 from ..takes import FILE, of_scene
 from . import stage
+from .before_after import hide_before_after
 from .mesh import slider_range
 from .performance import channels
+from .skin import take_off
+from .sound import remove_sound
 
 FACE = "microface_face"  #: of the collection: hash of the video, and which face in it
 
@@ -50,13 +54,19 @@ def mark(collection: bpy.types.Collection, file: str, take: Take) -> None:
         thing[FILE] = file
 
 
+def _footage(collection: bpy.types.Collection) -> str:
+    """Hash of the video."""
+    return str(collection[FACE]).rpartition(" ")[0]
+
+
 def rivals(scene: bpy.types.Scene, face: str) -> list[bpy.types.Collection]:
     """The takes of one face, by `face_of`."""
     return [one for one in of_scene(scene) if one.get(FACE) == face]
 
 
 def show(scene: bpy.types.Scene, collection: bpy.types.Collection) -> None:
-    """Show this take and hide the others of its face; a camera of theirs gives way to its own."""
+    """Show this take and hide the others of its face; a camera of theirs gives way to its own, and a comparison ends."""
+    hide_before_after(scene)
     for other in rivals(scene, collection[FACE]):
         other.hide_viewport = other.hide_render = other != collection
     if scene.camera is None or any(scene.camera.name in other.objects for other in of_scene(scene)):
@@ -66,11 +76,17 @@ def show(scene: bpy.types.Scene, collection: bpy.types.Collection) -> None:
 def remove(scene: bpy.types.Scene, collection: bpy.types.Collection) -> None:
     """Take away what a take brought: objects, their data and keys, markers. What is not ours moves to the scene's root.
 
-    The light stays where other work remains in the scene, which it may light.
+    The sound stays while another take of the same video does, the light where other work remains, which it may light.
     """
+    hide_before_after(scene)
     ours = [thing for thing in collection.objects if thing.get(FILE)]
+    for thing in ours:
+        if is_head(thing):
+            take_off(thing)
     actions = dict.fromkeys(_actions(ours))
     _remove_markers(scene, collection, set(actions))
+    if not any(_footage(other) == _footage(collection) for other in of_scene(scene) if other != collection):
+        remove_sound(scene, _footage(collection))
     lights = [thing for thing in ours if thing.type == "LIGHT"]
     _spare(scene, collection, ours)
     _delete([thing for thing in ours if thing not in lights])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from microface.backend.preview.timeline import HEIGHT
 from microface.backend.preview.view import View, view_of
 from microface.backend.types import Event, Take
 from microface.backend.video import frames, open_clip, write_video
+from microface.backend.video.sound import sound_start
 from microface.models.assets import asset_path
 from microface.models.head.model import HeadModel, read_head
 from microface.models.head.raster import project
@@ -272,3 +274,35 @@ def test_a_cancelled_preview_leaves_nothing(tmp_path: Path, head: HeadModel, tak
     with pytest.raises(Cancelled):
         write_preview(tmp_path / "a.mp4", open_clip(footage), take, head, stop)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sound_goes_with_the_pictures_at_real_speed(
+    tmp_path: Path, head: HeadModel, take: Take, clapper: Any
+) -> None:
+    """Of a range, too: its first picture is 0.12 s into the footage, whose beep comes at 0.5 s."""
+    blank = [np.full((SIZE, SIZE, 3), 90, np.uint8)] * 24
+    clip = open_clip(clapper.film(tmp_path / "clip.mp4", blank, 25, 0.5))
+    slow = replace(take, time_s=clip.time_s[3 : 3 + COUNT])
+    write_preview(tmp_path / "preview.mp4", clip, slow, head, unwatched)
+    begins, ends = clapper.beep_of(tmp_path / "preview.mp4")
+    assert (begins, ends) == (pytest.approx(0.38, abs=0.004), pytest.approx(0.48, abs=0.004))
+    assert sound_start(tmp_path / "preview.mp4") == pytest.approx(0, abs=1e-3)
+
+
+def test_pictures_of_varying_rate_come_at_their_own_times(tmp_path: Path, head: HeadModel, take: Take) -> None:
+    """And so beside their sound."""
+    time_s = np.cumsum(np.r_[0.0, np.tile([0.03, 0.05, 0.09], COUNT)[: COUNT - 1]])
+    blank = [np.full((SIZE, SIZE, 3), 90, np.uint8)] * COUNT
+    write_video(tmp_path / "clip.mp4", blank, 20, time_s=time_s.tolist())
+    clip = open_clip(tmp_path / "clip.mp4")
+    np.testing.assert_allclose(clip.time_s, time_s, atol=1e-4)
+    slow = replace(take, time_s=clip.time_s, source={"first_frame": 0})
+    write_preview(tmp_path / "preview.mp4", clip, slow, head, unwatched)
+    np.testing.assert_allclose(open_clip(tmp_path / "preview.mp4").time_s, time_s, atol=1e-4)
+
+
+def test_what_is_shown_slowed_down_is_silent(tmp_path: Path, head: HeadModel, take: Take, clapper: Any) -> None:
+    blank = [np.full((SIZE, SIZE, 3), 90, np.uint8)] * 24
+    clip = open_clip(clapper.film(tmp_path / "clip.mp4", blank, 100, 0.01))
+    write_preview(tmp_path / "preview.mp4", clip, take, head, unwatched)
+    assert sound_start(tmp_path / "preview.mp4") is None
