@@ -112,8 +112,9 @@ def perform(laid: Laid, rig: Rig, source: SurfaceMotion, mapping: Mapping) -> Pe
     wanted -= np.tensordot(gaze, laid.basis, 1)
     free = replace(laid, basis=np.where((use & ~told)[:, None, None], laid.basis, 0))
     values = solve(
-        free.basis, wanted, source.time_s, rig.low, rig.high, weight=certain, state=source.state, trust=source.trust
-    )
+        free.basis, wanted, source.time_s, rig.low, rig.high, weight=certain, state=source.state, trust=source.trust,
+        effort=_effort(laid, rig),
+    )  # fmt: skip
     seen = source.trust > 0
     explained = _explained(free, wanted[seen], values[seen])
     values = values * _kept_size(free, wanted[seen], values[seen]) + gaze
@@ -137,6 +138,17 @@ def _gaze(rig: Rig, mapping: Mapping, source: SurfaceMotion) -> tuple[Array, NDA
             value = np.mean([source.gaze[unit] for unit in row.units], 0)
             values[:, number] = value.clip(rig.low[number], rig.high[number])
     return values, told
+
+
+def _effort(laid: Laid, rig: Rig) -> Array:
+    """(K,) of the turns and shifts of a bone: a shift into an eyeball that holds its lid moves skin too, but hardly."""
+    size = np.sqrt((laid.basis**2).sum(2) @ laid.match.weight)
+    own = np.array([f"{kind} {name[:-1]}" for name, kind in zip(rig.names, rig.kinds, strict=True)])
+    effort = np.zeros(len(size))
+    for bone in np.unique(own[np.isin(rig.kinds, ("rotation", "location"))]):
+        axes = own == bone
+        effort[axes] = size[axes].max() / np.maximum(size[axes], 1e-30)
+    return effort
 
 
 def _kept_size(laid: Laid, wanted: Array, values: Array) -> Array:
