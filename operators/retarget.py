@@ -150,6 +150,7 @@ def retarget_file(options: argparse.Namespace, run: Run, report: Report) -> Mess
         probe_to_file(context, thing, options.existing, folder / "rig.npz")
         argv = ["retarget", str(options.take), "--basis", str(folder / "rig.npz")]
         argv += ["--out", str(folder / "controls.npz"), "--controls", options.controls, *_of_head(options.head)]
+        argv += ["--turn-head"] if options.turn_head else []
         argv += ["--map", str(options.map)] if options.map else []
         argv += ["--save-map", str(options.save_map)] if options.save_map else []
         last = run(argv, [path for path in (options.save_map,) if path])

@@ -34,7 +34,9 @@ PENALTY = 0.1  #: of the method of multipliers, for columns of norm 1
 OVER = 1.6  #: its over-relaxation
 SELECTING, SOLVING = 40, 120  #: most rounds
 ENOUGH = 1e-4  #: of the clip's motion: changes that no longer count
-BLOCK = 1000  #: frames solved at once
+BLOCK = 1000  #: most frames solved at once
+ROOM = 4e7  #: numbers that may lie in memory at once: many controls make blocks shorter
+MANY = 200  #: controls from which only the most telling are solved for
 OVERLAP = 50  #: frames on either side that a block shares with its neighbours
 
 
@@ -94,7 +96,7 @@ def solve(
         np.zeros(len(basis)) if effort is None else EFFORT * np.asarray(effort, np.float64) ** 2,
     )
     moved = np.zeros((frames, len(size)))
-    live = np.flatnonzero(size)
+    live = _most_telling(problem, np.flatnonzero(size))
     if problem.level and len(live):
         first = _in_blocks(_part(problem, live), SPARSITY * problem.level, SELECTING)
         kept = np.abs(first).max(0) > NEEDED * problem.level
@@ -126,6 +128,25 @@ def _problem(
     return size, Problem(gram, np.asarray(state), wanted, trust, time_s, low, high, level, effort)
 
 
+def _most_telling(problem: Problem, live: Rows) -> Rows:
+    """Of more than MANY controls those that a greedy search takes first: each the one that tells most of what is left
+    (simultaneous orthogonal matching pursuit, Tropp and others, Signal Processing 86(3), 2006)."""
+    if len(live) <= MANY:
+        return live
+    part = _part(problem, live)
+    gram, (turn, size, _) = part.gram.mean(0), np.linalg.svd((part.trust[:, None] * part.wanted).T, full_matrices=False)
+    pull = turn * size
+    taken: list[int] = []
+    left = pull
+    for _ in range(MANY):
+        told = (left**2).sum(1)
+        told[taken] = -1
+        taken.append(int(told.argmax()))
+        own = gram[np.ix_(taken, taken)] + RIDGE * np.eye(len(taken))
+        left = pull - gram[:, taken] @ np.linalg.solve(own, pull[taken])
+    return live[np.sort(taken)]
+
+
 def _part(problem: Problem, columns: Rows, rows: slice = slice(None)) -> Problem:
     """Some controls and frames of a problem."""
     return Problem(
@@ -145,8 +166,9 @@ def _in_blocks(problem: Problem, cost: float, rounds: int) -> Array:
     """Long clips block by block; a frame does not feel what lies OVERLAP frames away."""
     frames, controls = problem.wanted.shape
     every, out = np.arange(controls), np.zeros((frames, controls))
-    for start in range(0, frames, BLOCK):
-        first, end = max(start - OVERLAP, 0), min(start + BLOCK, frames)
+    block = int(np.clip(ROOM / max(controls, 1) ** 2, OVERLAP, BLOCK))
+    for start in range(0, frames, block):
+        first, end = max(start - OVERLAP, 0), min(start + block, frames)
         rows = slice(first, min(end + OVERLAP, frames))
         out[start:end] = _multipliers(_part(problem, every, rows), cost, rounds)[start - first : end - first]
     return out

@@ -24,7 +24,6 @@ from .space import STAND
 Array = NDArray[np.float64]
 
 STILL = 1e-6  # of the character's size: less is no effect
-WHOLE = 0.6  # share of the character that a bone carries along: it is no part of the face
 TO_HEAD = np.array(STAND.inverted().to_3x3())  # Blender's world to y up, z forward
 
 
@@ -45,9 +44,8 @@ def probe(context: bpy.types.Context, character: Character, controls: list[Contr
                 continue
             moved = _effect(context, character, control, vertices, size)
             reach = np.abs(moved).max(1) > STILL * size
-            if control.kind in ("rotation", "location") and (not reach.any() or reach.mean() > WHOLE):
-                if control.index == 0 and control.kind == "rotation":
-                    idle.add(control.owners[0])
+            if control.kind == "rotation" and control.index == 0 and not reach.any():
+                idle.add(control.owners[0])
             elif reach.any():
                 kept.append(control)
                 basis.append(moved.astype(np.float32))
