@@ -50,9 +50,10 @@ def lay(source: HeadModel, rig: Rig, landmarks: Landmarks) -> Laid:
         landmarks: the tracker.
 
     Raises:
-        MicrofaceError: ``no_face_on_rig`` or ``few_landmarks``.
+        MicrofaceError: ``no_face_on_rig``, ``bad_pins`` or ``few_landmarks``.
     """
-    canvas = find_face(rig.vertices, rig.faces, landmarks, _lively(rig))
+    pins = rig.pins if len(rig.pins) else None
+    canvas = find_face(rig.vertices, rig.faces, landmarks, _lively(rig), pins, source)
     match = correspond(source, canvas.head)
     turners = find_turners(canvas, rig, match.rows)
     return Laid(canvas, match, canvas.moved(rig.basis[:, match.rows]), turners)

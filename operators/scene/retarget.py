@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -14,6 +15,7 @@ from ...backend.errors import MicrofaceError
 from ...backend.retarget.performance import Performance, read_performance
 from ...backend.retarget.rig import read_rig, write_rig
 from .build import save_whole
+from .face_pins import placed_pins
 from .probe import probe
 from .rate import seconds_to_frame, set_rate
 from .rig import Control, find_character, find_controls
@@ -52,14 +54,14 @@ def probe_to_file(context: bpy.types.Context, thing: bpy.types.Object | None, ex
     """Probe the character of an object, or the one with the most controls, and write what was found.
 
     Raises:
-        MicrofaceError: ``no_rig``, ``animated_rig`` or as `probe`.
+        MicrofaceError: ``no_rig``, ``animated_rig``, ``few_pins`` or as `probe`.
     """
     character = find_character(context, thing)
     controls = find_controls(character)
     rig, kept = probe(context, character, controls)
     if existing == "refuse":
         refuse_animated([control for control in kept if control.kind == "key"])
-    write_rig(path, rig)
+    write_rig(path, replace(rig, pins=placed_pins(context.scene)))
 
 
 def key_from_file(

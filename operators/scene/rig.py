@@ -190,11 +190,10 @@ def _limits(bone: bpy.types.PoseBone, kind: str, axis: str, most: float) -> tupl
     low, high = -most, most
     for one in bone.constraints:
         if one.type == kind and not one.mute and one.owner_space == "LOCAL":
-            bounded = (getattr(one, f"use_limit_{axis}"),) * 2
-            if kind == "LIMIT_LOCATION":
-                bounded = getattr(one, f"use_min_{axis}"), getattr(one, f"use_max_{axis}")
-            low = max(low, getattr(one, f"min_{axis}")) if bounded[0] else low
-            high = min(high, getattr(one, f"max_{axis}")) if bounded[1] else high
+            ends = ("use_min", "use_max") if kind == "LIMIT_LOCATION" else ("use_limit", "use_limit")
+            below, above = (getattr(one, f"{end}_{axis}") for end in ends)
+            low = max(low, getattr(one, f"min_{axis}")) if below else low
+            high = min(high, getattr(one, f"max_{axis}")) if above else high
     return min(low, 0.0), max(high, 0.0)
 
 
