@@ -100,7 +100,8 @@ def _add_retarget(verb: argparse.ArgumentParser, blender: bool) -> None:
     if blender:
         told = "the character: .blend, .glb, .gltf or .fbx"
         verb.add_argument("--rig", type=_file_of("blend", "glb", "gltf", "fbx"), metavar="F", required=True, help=told)
-        verb.add_argument("--out", type=_file_of("blend"), metavar="F.blend", required=True, help="the animated file")
+        told = "the animated character: .blend, .glb or .fbx"
+        verb.add_argument("--out", type=_file_of("blend", "glb", "fbx"), metavar="F", required=True, help=told)
         verb.add_argument("--object", default="", metavar="NAME", help="its mesh or armature, where there are several")
         told = "where the character is animated already (default: refuse)"
         verb.add_argument("--existing", default="refuse", choices=("refuse", "add", "replace"), help=told)

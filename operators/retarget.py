@@ -137,6 +137,7 @@ def retarget_file(options: argparse.Namespace, run: Run, report: Report) -> Mess
     """
     from ..backend.outputs import refuse_same
     from .scene.retarget import key_from_file, open_character, probe_to_file, save_character
+    from .scene.rig import find_character
 
     refuse_same(options.take, *filter(None, (options.out, options.save_map)))
     if options.out.resolve() == options.rig.resolve():
@@ -165,11 +166,11 @@ def retarget_file(options: argparse.Namespace, run: Run, report: Report) -> Mess
             options.existing,
             1.0,
             options.strength,
-            dress=options.rig.suffix.lower() != ".blend",
+            dressed={options.rig.suffix.lower(), options.out.suffix.lower()} != {".blend"},
         )
-    save_character(options.out)
+    save_character(options.out, find_character(context, thing))
     files = [str(path) for path in (options.out, options.save_map) if path]
-    return {**last, "blend": str(options.out), "files": files, "text": f"{last['text']}\nwrote {options.out}"}
+    return {**last, "character": str(options.out), "files": files, "text": f"{last['text']}\nwrote {options.out}"}
 
 
 def _named(name: str) -> bpy.types.Object | None:
