@@ -55,7 +55,9 @@ def _axes(pins: Array) -> Array:
     up -= (up @ x) * x
     if not width or np.linalg.norm(up) < LEAST * width:
         text = "The pins do not stand as two eyes above a mouth."
-        raise MicrofaceError("bad_pins", text, "Put them on the subject's right eye, left eye and mouth, or remove them.")
+        raise MicrofaceError(
+            "bad_pins", text, "Put them on the subject's right eye, left eye and mouth, or remove them."
+        )
     y = up / np.linalg.norm(up)
     return np.stack([x, y, np.cross(x, y)])
 

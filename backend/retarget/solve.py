@@ -106,7 +106,13 @@ def solve(
 
 
 def _problem(
-    basis: Array, motion: Floats, time_s: Array, weight: Array, state: Rows, trust: Array, bounds: tuple[Array, Array],
+    basis: Array,
+    motion: Floats,
+    time_s: Array,
+    weight: Array,
+    state: Rows,
+    trust: Array,
+    bounds: tuple[Array, Array],
     effort: Array,
 ) -> tuple[Array, Problem]:
     """What a control moves (K,) m at value 1, 0 when nothing, and the problem in these units."""

@@ -42,7 +42,9 @@ class SurfaceMotion:
     state: Rows  #: (T,) which parts of the face are covered: a row of `certainty`
     certainty: Array  #: (Q, N) how much each vertex counts
     gaze: Mapping[str, Array] = field(default_factory=dict)  #: unit -> (T,), where the eyes tell it
-    turns: Mapping[str, Array] = field(default_factory=dict)  #: eye_left, eye_right, head -> (T, 3) axis-angle, from rest
+    turns: Mapping[str, Array] = field(
+        default_factory=dict
+    )  #: eye_left, eye_right, head -> (T, 3) axis-angle, from rest
 
 
 def at_rest(take: Take, head: HeadModel) -> HeadModel:
@@ -76,7 +78,9 @@ def surface_motion(take: Take, head: HeadModel, rows: Rows) -> SurfaceMotion:
     covered, state = np.unique(take.covered > 0, axis=0, return_inverse=True)
     hidden = np.stack([covered_skin(take.patch, one)[rows] for one in covered])
     weight = _certainty(take, head, rows, usable) * np.where(hidden, HIDDEN, 1.0)
-    return SurfaceMotion(person, rows, motion, take.time_s, trust, state.reshape(-1), weight, _gaze(take), _turns(take, trust))
+    return SurfaceMotion(
+        person, rows, motion, take.time_s, trust, state.reshape(-1), weight, _gaze(take), _turns(take, trust)
+    )
 
 
 def _gaze(take: Take) -> dict[str, Array]:

@@ -71,7 +71,9 @@ def facial(laid: Laid, rig: Rig) -> NDArray[np.bool_]:
     anywhere = laid.canvas.scale * np.sqrt((rig.basis**2).sum(2).max(1))
     size = np.linalg.norm(laid.basis, axis=2)
     whole = moves_whole_face(laid.canvas.head.template[laid.match.rows], laid.basis)
-    return np.asarray((size.max(1) > ELSEWHERE * np.maximum(anywhere, 1e-9)) & ~whole & ~moves_eyeball(laid.canvas, rig))
+    return np.asarray(
+        (size.max(1) > ELSEWHERE * np.maximum(anywhere, 1e-9)) & ~whole & ~moves_eyeball(laid.canvas, rig)
+    )
 
 
 def chosen(rig: Rig, used: NDArray[np.bool_], which: str) -> NDArray[np.bool_]:

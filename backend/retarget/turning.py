@@ -154,8 +154,7 @@ def turning(turners: tuple[Turner, ...], rig: Rig, which: str, head: bool) -> ND
     """
     used = np.zeros(len(rig.names), bool)
     keys = which != "bones" and any(
-        kind == "key" and set(units_of(name)) & set(GAZE_UNITS)
-        for name, kind in zip(rig.names, rig.kinds, strict=True)
+        kind == "key" and set(units_of(name)) & set(GAZE_UNITS) for name, kind in zip(rig.names, rig.kinds, strict=True)
     )
     for turner in turners:
         used[turner.columns] = head if turner.joint == "head" else which != "keys" and not keys

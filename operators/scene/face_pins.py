@@ -15,7 +15,11 @@ from .space import STAND
 
 Array = NDArray[np.float64]
 
-PLACES = ((-0.13, 0.0, 0.62), (0.13, 0.0, 0.62), (0.0, 0.0, 0.32))  # of the character's height: x, y, height above its foot
+PLACES = (
+    (-0.13, 0.0, 0.62),
+    (0.13, 0.0, 0.62),
+    (0.0, 0.0, 0.32),
+)  # of the character's height: x, y, height above its foot
 SIZE = 0.02  # of the character's size
 
 
@@ -33,12 +37,14 @@ def placed_pins(scene: bpy.types.Scene) -> Array:
         text = f"Of the three pins, '{lost[0]}' is missing."
         raise MicrofaceError("few_pins", text, "Add it, or remove the others.")
     to_head = STAND.inverted()
-    return np.array([to_head @ thing.matrix_world.translation for thing in found if thing], float)
+    return np.array([(to_head @ thing.matrix_world.translation).to_tuple() for thing in found if thing], np.float64)
 
 
 def add_pins(context: bpy.types.Context, character: Character) -> list[bpy.types.Object]:
     """Three empties before a character, to be moved onto its eyes and mouth; those there are stay where they are."""
-    corners = [mesh.matrix_world @ Vector(corner) for mesh in character.meshes for corner in mesh.bound_box]
+    corners = [
+        (mesh.matrix_world @ Vector(corner)).to_tuple() for mesh in character.meshes for corner in mesh.bound_box
+    ]
     low, high = np.min(corners, axis=0), np.max(corners, axis=0)
     height, middle = high[2] - low[2], (low + high) / 2
     made = []

@@ -157,6 +157,7 @@ def at_rest(context: bpy.types.Context, character: Character, controls: list[Con
     with ExitStack() as undo:
         undo.callback(context.view_layer.update)
         undo.enter_context(_values(character, controls))
+        undo.enter_context(_seams_open(character))
         undo.callback(context.view_layer.update)  # animation put back plays at once: only then the values are put back
         for owner in dict.fromkeys((*character.animated, *(one.owner for one in controls))):
             undo.enter_context(_without_animation(owner))
@@ -168,6 +169,21 @@ def at_rest(context: bpy.types.Context, character: Character, controls: list[Con
             owner[name] = rest
             _touch(owner)
         yield
+
+
+@contextmanager
+def _seams_open(character: Character) -> Iterator[None]:
+    """Mirrored halves are not welded: a seam that moves would change how many vertices there are."""
+    welded = [
+        one for mesh in character.meshes for one in mesh.modifiers if one.type == "MIRROR" and one.use_mirror_merge
+    ]
+    for modifier in welded:
+        modifier.use_mirror_merge = False
+    try:
+        yield
+    finally:
+        for modifier in welded:
+            modifier.use_mirror_merge = True
 
 
 def _path(key: bpy.types.ShapeKey) -> str:

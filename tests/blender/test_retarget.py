@@ -14,8 +14,8 @@ bpy = pytest.importorskip("bpy")
 
 from microface.backend.exchange.live_link import ANGLES, ORDER  # noqa: E402
 from microface.backend.heads import load_head  # noqa: E402
-from microface.models.head.model import HeadModel  # noqa: E402
 from microface.backend.retarget.performance import Performance  # noqa: E402
+from microface.models.head.model import HeadModel  # noqa: E402
 from microface.operators.scene.retarget import dress, open_character, save_character  # noqa: E402
 from microface.operators.scene.rig import find_character, find_controls  # noqa: E402
 from microface.operators.scene.rig_action import write_action  # noqa: E402
@@ -140,7 +140,9 @@ def test_a_moving_character_goes_out_and_comes_back(built: None, tmp_path: Path,
     open_character(tmp_path / f"a{suffix}")
     back = next(one for one in bpy.data.objects if one.type == "MESH" and one.data.shape_keys)
     fps = bpy.context.scene.render.fps / bpy.context.scene.render.fps_base
-    frame = 13 / 50 * fps + (1 if suffix == ".fbx" else 0)  # a file's own time is the frame over the rate, as in `export`
+    frame = 13 / 50 * fps + (
+        1 if suffix == ".fbx" else 0
+    )  # a file's own time is the frame over the rate, as in `export`
     bpy.context.scene.frame_set(int(frame), subframe=frame - int(frame))
     assert back.data.shape_keys.key_blocks["mouthSmile_L"].value == pytest.approx(0.2, abs=2e-3)
     np.testing.assert_allclose(_extent(back), shown, atol=0.01)  # of a head 2.4 high

@@ -2,6 +2,7 @@
 """The generic head on a face of bones named as a rig maker names them, with bones between that nobody is to move."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import bpy
 import numpy as np
@@ -83,7 +84,7 @@ def _armature(rig: bpy.types.Object, names: Names, at: dict[str, np.ndarray]) ->
         bone.head = to_blender(place)
         bone.tail = to_blender(place + 0.02 * turn[0])
     chain = (*names.more, names.head, *names.passive)
-    for above, below in zip(chain, chain[1:], strict=False):
+    for above, below in pairwise(chain):
         bones[below].parent = bones[above]
     for name in at:
         if name not in chain:
@@ -95,7 +96,7 @@ def _bones(head: HeadModel, names: Names) -> tuple[dict[str, np.ndarray], dict[s
     """Where the bones lie (3,), and the weights (V,) of those that hold skin."""
     known = dict(zip(head.landmark_index.tolist(), head.landmark_points(head.template), strict=True))
     joint = dict(zip(head.joint_names, range(len(head.joint_names)), strict=True))
-    at = {name: head.joint_template[joint["neck"]] for name in (*names.more, names.head, *names.passive)}
+    at = dict.fromkeys((*names.more, names.head, *names.passive), head.joint_template[joint["neck"]])
     weights = {names.jaw: head.weights[:, joint["jaw"]]}
     at[names.jaw] = head.joint_template[joint["jaw"]]
     for side, own in zip(("left", "right"), names.sides, strict=True):

@@ -495,6 +495,33 @@ def test_hidden_and_tweaked_rigs_are_said(character: bpy.types.Object) -> None:
         find_character(bpy.context)
 
 
+def test_a_mirrored_half_is_probed_whole(character: bpy.types.Object) -> None:
+    """Also where a key parts the seam, on which the modifier welds the halves; it is put back as it was."""
+    mesh = bpy.data.meshes.new("half")
+    mesh.from_pydata([(0, 0, 0), (0, 0, 1), (1, 0, 0)], [], [(0, 1, 2)])
+    half = bpy.data.objects.new("half", mesh)
+    bpy.context.scene.collection.objects.link(half)
+    half.parent = character
+    half.shape_key_add(name="Basis", from_mix=False)
+    key = half.shape_key_add(name="part", from_mix=False)
+    key.data[0].co, key.value = (0.5, 0, 0), 0.0
+    modifier = half.modifiers.new("Mirror", "MIRROR")
+    bpy.context.view_layer.update()
+    found = find_character(bpy.context, half)
+    before, shown = state(), evaluated("half")
+    rig, kept = probe(bpy.context, found, find_controls(found))
+    assert (state(), modifier.use_mirror_merge) == (before, True)
+    np.testing.assert_array_equal(evaluated("half"), shown)
+    moved = rig.basis[[control.name for control in kept].index("part")]
+    ends = moved[np.abs(moved).max(1) > 0]
+    np.testing.assert_allclose(ends[np.argsort(ends[:, 0])], [[-0.5, 0, 0], [0.5, 0, 0]], atol=1e-6)
+
+
+def test_pins_alone_are_no_character(character: bpy.types.Object) -> None:
+    add_pins(bpy.context, find_character(bpy.context))
+    assert find_character(bpy.context).name == "Rig"
+
+
 def test_a_mesh_that_rebuilds_itself_is_said(character: bpy.types.Object) -> None:
     modifier = bpy.data.objects["skin"].modifiers.new("Weld", "WELD")
     modifier.merge_threshold = 0.6

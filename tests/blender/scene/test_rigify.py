@@ -33,7 +33,9 @@ def test_a_rigify_face(stage: Stage) -> None:
     rig = stage.character.rigs[0]
     assert bone_convention(bone.name for bone in rig.pose.bones) == "Rigify"
     used = {n[:-2] for n, f in zip(stage.rig.names, facial(stage.laid, stage.rig), strict=True) if f}
-    assert not [name for name in used if name.startswith(("DEF-", "ORG-", "MCH-", "face ", "root ", "eye.L ", "eye_common"))]
+    assert not [
+        name for name in used if name.startswith(("DEF-", "ORG-", "MCH-", "face ", "root ", "eye.L ", "eye_common"))
+    ]
     assert {"lid.T.L.002 shift", "brow.B.R.002 shift", "lip_end.L.001 shift", "jaw_master turn"} <= used
     _check_expressions(stage, FEW)
     check_turns(stage)

@@ -5,8 +5,25 @@ import pytest
 from microface.backend.retarget.bone_names import bone_convention, is_animators
 
 RIGIFY = ("root", "DEF-brow.B.L", "ORG-brow.B.L", "MCH-jaw_master", "brow.B.L", "jaw_master", "eye.L", "lip_end.L.001")
-ARP = ("c_traj", "c_pos", "c_jawbone.x", "jawbone.x", "c_eyebrow_full.l", "c_lips_smile.l", "c_p_head.x", "eyelid_top_ref.l")
-METAHUMAN = ("head", "neck_01", "FACIAL_C_FacialRoot", "FACIAL_C_Jaw", "FACIAL_L_Eye", "FACIAL_L_12IPV_CheekL1", "spine_05")
+ARP = (
+    "c_traj",
+    "c_pos",
+    "c_jawbone.x",
+    "jawbone.x",
+    "c_eyebrow_full.l",
+    "c_lips_smile.l",
+    "c_p_head.x",
+    "eyelid_top_ref.l",
+)
+METAHUMAN = (
+    "head",
+    "neck_01",
+    "FACIAL_C_FacialRoot",
+    "FACIAL_C_Jaw",
+    "FACIAL_L_Eye",
+    "FACIAL_L_12IPV_CheekL1",
+    "spine_05",
+)
 PLAIN = ("root", "jaw", "eye.L", "brow.L", "c_brow")
 
 

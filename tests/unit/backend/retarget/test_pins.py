@@ -67,7 +67,9 @@ def test_what_the_tracker_sees_is_moved_to_the_pins(built: None, generic_head: H
     """Pins 4 mm further to the left take eyes and mouth there."""
     vertices, tracker = generic_head.template, portrait_tracker()
     true, pinned = (
-        find_face(vertices, generic_head.faces, tracker, None, middles(generic_head) + [shift, 0, 0], generic_head)
+        find_face(
+            vertices, generic_head.faces, tracker, None, middles(generic_head) + np.array([shift, 0, 0]), generic_head
+        )
         for shift in (0, 0.004)
     )
     moved = (middles(replace(pinned.head, template=vertices)) - middles(replace(true.head, template=vertices))) * 1e3
