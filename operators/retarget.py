@@ -56,6 +56,9 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         description="Write the table of controls beside the result, to edit it and use it again",
         options={"SKIP_SAVE"},
     )
+    turn_head: BoolProperty(
+        name="Turn Head", description="Also turn the bone of the head", default=False, options={"SKIP_SAVE"}
+    )
     strength: FloatProperty(
         name="Strength",
         description="Times which the motion is keyed, within the limits of each control",
@@ -81,7 +84,7 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         """The take, and how it is to be put on the rig."""
         if not self.filepath:
             return {}
-        names = ("filepath", "controls", "existing", "table", "save_table", "strength", "start")
+        names = ("filepath", "controls", "existing", "table", "save_table", "turn_head", "strength", "start")
         return {name: getattr(self, name) for name in names}
 
     def prepare(self, context: bpy.types.Context) -> tuple[list[str], Sequence[Path]]:
@@ -96,6 +99,7 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         last = properties.job(context)  # of the last take the head is known, though its field may have changed since
         head = last.head if self.filepath == last.take else properties.settings(context).head
         argv += ["--controls", self.controls, *_of_head(bpy.path.abspath(head))]
+        argv += ["--turn-head"] if self.turn_head else []
         argv += ["--map", bpy.path.abspath(self.table)] if self.table else []
         argv += ["--save-map", str(_table_path(take))] if self.save_table else []
         return argv, [out]
