@@ -98,7 +98,9 @@ def _turns(take: Take, trust: Array) -> dict[str, Array]:
     for name in CARRIED:
         head = head @ Rotation.from_rotvec(joints[name]).as_matrix() if name in joints else head
     if (trust > 0).any():
-        rest = Rotation.from_matrix(head[trust > 0]).mean()
+        mean = Rotation.from_matrix(head[trust > 0]).mean()
+        usual = np.median((mean.inv() * Rotation.from_matrix(head[trust > 0])).as_rotvec(), 0)
+        rest = mean * Rotation.from_rotvec(usual)
         turns["head"] = np.where(trust[:, None] > 0, (rest.inv() * Rotation.from_matrix(head)).as_rotvec(), 0)
     return turns
 
