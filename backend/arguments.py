@@ -106,7 +106,8 @@ def _add_retarget(verb: argparse.ArgumentParser, blender: bool) -> None:
     if blender:
         told = "the character: .blend, .glb, .gltf or .fbx"
         verb.add_argument("--rig", type=_file_of("blend", "glb", "gltf", "fbx"), metavar="F", required=True, help=told)
-        verb.add_argument("--out", type=_file_of("blend"), metavar="F.blend", required=True, help="the animated file")
+        told = "the animated character: .blend, .glb or .fbx"
+        verb.add_argument("--out", type=_file_of("blend", "glb", "fbx"), metavar="F", required=True, help=told)
         verb.add_argument("--object", default="", metavar="NAME", help="its mesh or armature, where there are several")
         told = "where the character is animated already (default: refuse)"
         verb.add_argument("--existing", default="refuse", choices=("refuse", "add", "replace"), help=told)
@@ -117,6 +118,7 @@ def _add_retarget(verb: argparse.ArgumentParser, blender: bool) -> None:
         verb.add_argument("--basis", type=Path, metavar="RIG.npz", required=True, help="the probed rig")
         verb.add_argument("--out", type=Path, metavar="F.npz", required=True, help="the values of its controls")
     verb.add_argument("--controls", default="auto", choices=("auto", "keys", "bones", "all"), help="what to move")
+    verb.add_argument("--turn-head", action="store_true", help="also turn the bone of the head")
     verb.add_argument("--map", type=Path, metavar="F.json", help="which controls to use, and how far each may go")
     verb.add_argument("--save-map", type=Path, metavar="F.json", help="write that table, to be edited")
     _add_head_of_take(verb)

@@ -56,6 +56,9 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         description="Write the table of controls beside the result, to edit it and use it again",
         options={"SKIP_SAVE"},
     )
+    turn_head: BoolProperty(
+        name="Turn Head", description="Also turn the bone of the head", default=False, options={"SKIP_SAVE"}
+    )
     strength: FloatProperty(
         name="Strength",
         description="Times which the motion is keyed, within the limits of each control",
@@ -81,7 +84,7 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         """The take, and how it is to be put on the rig."""
         if not self.filepath:
             return {}
-        names = ("filepath", "controls", "existing", "table", "save_table", "strength", "start")
+        names = ("filepath", "controls", "existing", "table", "save_table", "turn_head", "strength", "start")
         return {name: getattr(self, name) for name in names}
 
     def prepare(self, context: bpy.types.Context) -> tuple[list[str], Sequence[Path]]:
@@ -96,6 +99,7 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         last = properties.job(context)  # of the last take the head is known, though its field may have changed since
         head = last.head if self.filepath == last.take else properties.settings(context).head
         argv += ["--controls", self.controls, *_of_head(bpy.path.abspath(head))]
+        argv += ["--turn-head"] if self.turn_head else []
         argv += ["--map", bpy.path.abspath(self.table)] if self.table else []
         argv += ["--save-map", str(_table_path(take))] if self.save_table else []
         return argv, [out]
@@ -137,6 +141,7 @@ def retarget_file(options: argparse.Namespace, run: Run, report: Report) -> Mess
     """
     from ..backend.outputs import refuse_same
     from .scene.retarget import key_from_file, open_character, probe_to_file, save_character
+    from .scene.rig import find_character
 
     refuse_same(options.take, *filter(None, (options.out, options.save_map)))
     if options.out.resolve() == options.rig.resolve():
@@ -150,6 +155,7 @@ def retarget_file(options: argparse.Namespace, run: Run, report: Report) -> Mess
         probe_to_file(context, thing, options.existing, folder / "rig.npz")
         argv = ["retarget", str(options.take), "--basis", str(folder / "rig.npz")]
         argv += ["--out", str(folder / "controls.npz"), "--controls", options.controls, *_of_head(options.head)]
+        argv += ["--turn-head"] if options.turn_head else []
         argv += ["--map", str(options.map)] if options.map else []
         argv += ["--save-map", str(options.save_map)] if options.save_map else []
         last = run(argv, [path for path in (options.save_map,) if path])
@@ -164,11 +170,11 @@ def retarget_file(options: argparse.Namespace, run: Run, report: Report) -> Mess
             options.existing,
             1.0,
             options.strength,
-            dress=options.rig.suffix.lower() != ".blend",
+            dressed={options.rig.suffix.lower(), options.out.suffix.lower()} != {".blend"},
         )
-    save_character(options.out)
+    save_character(options.out, find_character(context, thing))
     files = [str(path) for path in (options.out, options.save_map) if path]
-    return {**last, "blend": str(options.out), "files": files, "text": f"{last['text']}\nwrote {options.out}"}
+    return {**last, "character": str(options.out), "files": files, "text": f"{last['text']}\nwrote {options.out}"}
 
 
 def _named(name: str) -> bpy.types.Object | None:

@@ -4,6 +4,7 @@
 import bpy
 
 from ..operators import properties
+from ..operators.face_pins import MICROFACE_OT_add_face_pins
 from ..operators.retarget import MICROFACE_OT_retarget
 from .tab import Tab
 
@@ -27,6 +28,7 @@ class MICROFACE_PT_retarget(Tab, bpy.types.Panel):
             button = row.operator(MICROFACE_OT_retarget.bl_idname, text="Retarget Result", icon="CON_ARMATURE")
             button.filepath = state.take
         column.operator(MICROFACE_OT_retarget.bl_idname, text="Retarget Take...", icon="FILEBROWSER")
+        column.operator(MICROFACE_OT_add_face_pins.bl_idname, icon="PINNED")
 
 
 CLASSES = (MICROFACE_PT_retarget,)

@@ -19,6 +19,7 @@ from ...models.head.raster import project, rasterise, shade
 from ...models.head.rotation import rotation_matrix
 from ..errors import MicrofaceError
 from .islands import PART_NAMES, REACH, island_parts, islands
+from .pins import laid_by_pins, moved_to_pins, pinned_frame
 
 Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
@@ -51,7 +52,14 @@ class Canvas:
         return np.asarray(np.asarray(motion, np.float64) @ (self.scale * self.turn.T))
 
 
-def find_face(vertices: Floats, faces: Faces, landmarks: Landmarks, around: NDArray[np.bool_] | None = None) -> Canvas:
+def find_face(
+    vertices: Floats,
+    faces: Faces,
+    landmarks: Landmarks,
+    around: NDArray[np.bool_] | None = None,
+    pins: Floats | None = None,
+    source: HeadModel | None = None,
+) -> Canvas:
     """Lay a mesh on a canvas.
 
     Args:
@@ -59,11 +67,15 @@ def find_face(vertices: Floats, faces: Faces, landmarks: Landmarks, around: NDAr
         faces: (F, 3) counter-clockwise seen from outside.
         landmarks: the tracker.
         around: (V,) where to look for the face; everywhere when left out.
+        pins: (3, 3) where the user says that right eye, left eye and mouth are; the tracker's word when left out.
+        source: looks as the face at the pins does; where the tracker recognises no face, its landmarks are laid on.
 
     Raises:
-        MicrofaceError: ``no_face_on_rig``.
+        MicrofaceError: ``no_face_on_rig`` or ``bad_pins``.
     """
     place: Array = np.asarray(vertices, np.float64)
+    if pins is not None and source is not None:
+        return _pinned(place, faces, landmarks, np.asarray(pins, np.float64), source)
     box = place if around is None or not around.any() else place[around]
     origin, extent = (box.min(0) + box.max(0)) / 2, float(np.ptp(box, axis=0).max())
     for yaw in LOOKING:
@@ -74,9 +86,22 @@ def find_face(vertices: Floats, faces: Faces, landmarks: Landmarks, around: NDAr
     raise _no_face()
 
 
+def _pinned(vertices: Array, faces: Faces, landmarks: Landmarks, pins: Array, source: HeadModel) -> Canvas:
+    """The canvas that pins say, its landmarks the tracker's moved to them, or a source's."""
+    canvas = Canvas(_head(vertices, faces), *pinned_frame(pins, source, APART))
+    placed = canvas.moved(pins - canvas.origin)
+    try:
+        found = _embedded(canvas, vertices, faces, landmarks)
+        return replace(found, head=moved_to_pins(found.head, placed))
+    except MicrofaceError as error:
+        if error.code not in ("no_face_on_rig", "few_landmarks"):
+            raise
+    return replace(canvas, head=laid_by_pins(_own_head(canvas, vertices, faces), placed, source))
+
+
 def _no_face() -> MicrofaceError:
     text = "No face was found on the rig: drawn from the front and the sides, the tracker recognises none."
-    return MicrofaceError("no_face_on_rig", text, "Choose meshes of a human face with eyes and a mouth, upright.")
+    return MicrofaceError("no_face_on_rig", text, "Choose meshes of a human face, or set pins on its eyes and mouth.")
 
 
 def _framed(vertices: Array, faces: Faces, landmarks: Landmarks, first: Canvas) -> Canvas | None:
@@ -129,11 +154,15 @@ def _head(vertices: Array, faces: Faces, part: NDArray[np.int8] | None = None) -
     )  # fmt: skip
 
 
+def _own_head(canvas: Canvas, vertices: Array, faces: Faces) -> HeadModel:
+    """The mesh on the canvas, its parts told apart."""
+    placed = canvas.moved(vertices - canvas.origin)
+    return _head(placed, faces, island_parts(placed, faces, islands(placed, faces)))
+
+
 def _embedded(canvas: Canvas, vertices: Array, faces: Faces, landmarks: Landmarks) -> Canvas:
     """The canvas with the landmarks of its head."""
-    placed = canvas.moved(vertices - canvas.origin)
-    part = island_parts(placed, faces, islands(placed, faces))
-    head = _head(placed, faces, part)
+    head = _own_head(canvas, vertices, faces)
     index, triangle, weight = embed(head, landmarks, TURNS, people=1)
     if len(index) < LEAST:
         raise _no_face()

@@ -6,7 +6,7 @@ or behind, and anything before a separator. Other conventions are tables: a name
 
 Sources: Apple's ARKit documentation (ARFaceAnchor.BlendShapeLocation); VRM 0.0 and 1.0 specification, expression
 presets, and VRoid Studio's key names; the key names of Reallusion's CC3+ and CC4 profiles; Ready Player Me's avatar
-documentation; the standard morph names of MikuMikuDance models.
+documentation; the standard morph names of MikuMikuDance models; the expressions of Epic's MetaHuman rig.
 """
 
 from __future__ import annotations
@@ -65,7 +65,20 @@ _RPM = {
     "mouthopen": ("jawOpen",), "eyesclosed": _sides("eyeBlink"), "eyeslookup": _sides("eyeLookUp"),
     "eyeslookdown": _sides("eyeLookDown"),
 }  # fmt: skip
-PRESETS = {"VRM": _VRM, "VRoid": _VROID, "MMD": _MMD, "CC4": _CC4, "Ready Player Me": _RPM}
+_METAHUMAN = {
+    "browraisein": ("browInnerUp",), "browraiseouter": _sides("browOuterUp"), "eyewiden": _sides("eyeWide"),
+    "eyesquintinner": _sides("eyeSquint"), "eyecheekraise": _sides("cheekSquint"), "nosewrinkle": _sides("noseSneer"),
+    "eyelookleftl": ("eyeLookOutLeft",), "eyelookleftr": ("eyeLookInRight",), "eyelookrightl": ("eyeLookInLeft",),
+    "eyelookrightr": ("eyeLookOutRight",), "mouthcornerpull": _sides("mouthSmile"),
+    "mouthcornerdepress": _sides("mouthFrown"), "mouthupperlipraise": _sides("mouthUpperUp"),
+    "mouthlowerlipdepress": _sides("mouthLowerDown"), "mouthcheekblow": ("cheekPuff",), "jawfwd": ("jawForward",),
+    **{f"mouthlipspurse{lip}{side}": ("mouthPucker",) for lip in "ud" for side in "lr"},
+    **{f"mouthfunnel{lip}{side}": ("mouthFunnel",) for lip in "ud" for side in "lr"},
+}  # fmt: skip
+PRESETS = {
+    "VRM": _VRM, "VRoid": _VROID, "MMD": _MMD, "CC4": _CC4, "Ready Player Me": _RPM, "MetaHuman": _METAHUMAN,
+}  # fmt: skip
+_BEFORE = "ctrlexpressions"  # of a MetaHuman's curves
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -80,7 +93,7 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _plain(name: str) -> str:
-    return _PLAIN.sub("", name.lower())
+    return _PLAIN.sub("", name.lower()).removeprefix(_BEFORE)
 
 
 def _table() -> dict[tuple[str, str], str]:

@@ -10,12 +10,13 @@
     kinds          (K,)       text     key, rotation, location or property
     low, high      (K,)       float64  bounds of the value, counted from rest
     basis          (K, V, 3)  float32  motion of the vertices at value 1
+    pins           (P, 3)     float64  right eye, left eye, mouth as the user says; none or all three
 """
 
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ FIELDS: Schema = {
     "low": ("<f8", ("K",)),
     "high": ("<f8", ("K",)),
     "basis": ("<f4", ("K", "V", 3)),
+    "pins": ("<f8", ("P", 3)),
 }
 KINDS = ("key", "rotation", "location", "property")
 
@@ -53,6 +55,7 @@ class Rig:
     low: Array  #: (K,) least value counted from rest, at most 0
     high: Array  #: (K,) largest, at least 0
     basis: NDArray[np.float32]  #: (K, V, 3) rig's units at value 1
+    pins: Array = field(default_factory=lambda: np.zeros((0, 3)))  #: (0 or 3, 3) right eye, left eye, mouth
 
 
 def write_rig(path: Path, rig: Rig) -> None:
@@ -84,7 +87,9 @@ def read_rig(path: Path) -> Rig:
         reason = f"'kinds' knows {', '.join(KINDS)}"
     elif (arrays["low"] > 0).any() or (arrays["high"] < 0).any():
         reason = "rest is outside the bounds of a control"
+    elif len(arrays["pins"]) not in (0, 3):
+        reason = "it has neither no pins nor three"
     if reason:
         raise MicrofaceError("bad_rig", f"{path} is not a probed rig: {reason}.", "Make it again.")
-    numbers = {name: arrays[name] for name in ("vertices", "low", "high", "basis")}
+    numbers = {name: arrays[name] for name in ("vertices", "low", "high", "basis", "pins")}
     return Rig(faces=faces, names=names, kinds=kinds, **numbers)

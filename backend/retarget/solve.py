@@ -29,11 +29,14 @@ TAU_S = 0.0015  #: of a well-told control a 40 ms onset keeps 98.6 %
 SPARSITY = 0.003  #: l1: a control must explain this share of the motion, rms over the whole face, to be used
 NEEDED = 0.001  #: of the motion: what a control must move, somewhere in the clip, to be kept
 RIDGE = 1e-6  #: of a control's own square: two controls that do the same share the work
+EFFORT = 0.003  #: the same, times the square of the effort that the control asks for
 PENALTY = 0.1  #: of the method of multipliers, for columns of norm 1
 OVER = 1.6  #: its over-relaxation
 SELECTING, SOLVING = 40, 120  #: most rounds
 ENOUGH = 1e-4  #: of the clip's motion: changes that no longer count
-BLOCK = 1000  #: frames solved at once
+BLOCK = 1000  #: most frames solved at once
+ROOM = 4e7  #: numbers that may lie in memory at once: many controls make blocks shorter
+MANY = 200  #: controls from which only the most telling are solved for
 OVERLAP = 50  #: frames on either side that a block shares with its neighbours
 
 
@@ -49,6 +52,7 @@ class Problem:
     low: Array  #: (K,) m
     high: Array  #: (K,) m
     level: float  #: m, rms motion of the face in the lively frames
+    effort: Array  #: (K,) what is added to RIDGE
 
 
 def solve(
@@ -61,6 +65,7 @@ def solve(
     weight: Floats | None = None,
     state: Rows | None = None,
     trust: Floats | None = None,
+    effort: Floats | None = None,
 ) -> Array:
     """Values of the controls.
 
@@ -73,6 +78,8 @@ def solve(
         weight: (Q, N) how much each point counts, in each state of the face; equal when left out.
         state: (T,) the state of each frame; 0 when left out.
         trust: (T,) how much each frame counts; 1 when left out.
+        effort: (K,) how many times further a control must go than its easiest neighbour on the same bone to move the
+            face as far; none when left out.
 
     Returns:
         (T, K) values; 0 for a control that moves none of the points.
@@ -86,9 +93,10 @@ def solve(
         np.zeros(frames, np.int64) if state is None else state,
         np.ones(frames) if trust is None else np.asarray(trust, np.float64),
         (np.asarray(low, np.float64), np.asarray(high, np.float64)),
+        np.zeros(len(basis)) if effort is None else EFFORT * np.asarray(effort, np.float64) ** 2,
     )
     moved = np.zeros((frames, len(size)))
-    live = np.flatnonzero(size)
+    live = _most_telling(problem, np.flatnonzero(size))
     if problem.level and len(live):
         first = _in_blocks(_part(problem, live), SPARSITY * problem.level, SELECTING)
         kept = np.abs(first).max(0) > NEEDED * problem.level
@@ -98,7 +106,14 @@ def solve(
 
 
 def _problem(
-    basis: Array, motion: Floats, time_s: Array, weight: Array, state: Rows, trust: Array, bounds: tuple[Array, Array]
+    basis: Array,
+    motion: Floats,
+    time_s: Array,
+    weight: Array,
+    state: Rows,
+    trust: Array,
+    bounds: tuple[Array, Array],
+    effort: Array,
 ) -> tuple[Array, Problem]:
     """What a control moves (K,) m at value 1, 0 when nothing, and the problem in these units."""
     share = weight / np.maximum(weight.sum(1, keepdims=True), 1e-30)
@@ -116,7 +131,26 @@ def _problem(
         square[row] = moved**2 @ np.repeat(share[one], 3)
     level = float(np.sqrt(np.quantile(square[trusted], 0.95))) if len(trusted) else 0.0
     low, high = (bound * size for bound in bounds)
-    return size, Problem(gram, np.asarray(state), wanted, trust, time_s, low, high, level)
+    return size, Problem(gram, np.asarray(state), wanted, trust, time_s, low, high, level, effort)
+
+
+def _most_telling(problem: Problem, live: Rows) -> Rows:
+    """Of more than MANY controls those that a greedy search takes first: each the one that tells most of what is left
+    (simultaneous orthogonal matching pursuit, Tropp and others, Signal Processing 86(3), 2006)."""
+    if len(live) <= MANY:
+        return live
+    part = _part(problem, live)
+    gram, (turn, size, _) = part.gram.mean(0), np.linalg.svd((part.trust[:, None] * part.wanted).T, full_matrices=False)
+    pull = turn * size
+    taken: list[int] = []
+    left = pull
+    for _ in range(MANY):
+        told = (left**2).sum(1)
+        told[taken] = -1
+        taken.append(int(told.argmax()))
+        own = gram[np.ix_(taken, taken)] + RIDGE * np.eye(len(taken))
+        left = pull - gram[:, taken] @ np.linalg.solve(own, pull[taken])
+    return live[np.sort(taken)]
 
 
 def _part(problem: Problem, columns: Rows, rows: slice = slice(None)) -> Problem:
@@ -130,6 +164,7 @@ def _part(problem: Problem, columns: Rows, rows: slice = slice(None)) -> Problem
         problem.low[columns],
         problem.high[columns],
         problem.level,
+        problem.effort[columns],
     )
 
 
@@ -137,8 +172,9 @@ def _in_blocks(problem: Problem, cost: float, rounds: int) -> Array:
     """Long clips block by block; a frame does not feel what lies OVERLAP frames away."""
     frames, controls = problem.wanted.shape
     every, out = np.arange(controls), np.zeros((frames, controls))
-    for start in range(0, frames, BLOCK):
-        first, end = max(start - OVERLAP, 0), min(start + BLOCK, frames)
+    block = int(np.clip(ROOM / max(controls, 1) ** 2, OVERLAP, BLOCK))
+    for start in range(0, frames, block):
+        first, end = max(start - OVERLAP, 0), min(start + block, frames)
         rows = slice(first, min(end + OVERLAP, frames))
         out[start:end] = _multipliers(_part(problem, every, rows), cost, rounds)[start - first : end - first]
     return out
@@ -172,7 +208,7 @@ def _factor(problem: Problem) -> Array:
         column = np.arange(controls - offset)
         diagonal = problem.gram[:, column + offset, column]
         band[offset, :, : controls - offset] = problem.trust[:, None] * diagonal[problem.state]
-    band[0] += RIDGE + PENALTY
+    band[0] += RIDGE + PENALTY + problem.effort
     tie = (TAU_S / np.diff(problem.time_s)) ** 2
     band[0, 1:] += tie[:, None]
     band[0, :-1] += tie[:, None]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 
 from ...models.head.model import HeadModel
 from ...models.head.units import GAZE_UNITS, UNIT_NAMES
@@ -22,6 +23,7 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.integer[Any]]
 
 CARRIED = ("root", "neck")  # joints that move the whole head
+EYES = ("eye_left", "eye_right")
 FLOOR = 5e-5  # m: what the two heads differ by is as uncertain as that, however well the motion was measured
 ASKED = 150  # vertices whose deviation is asked for: it changes slowly over the face
 BRIDGED_TRUST = 0.1  # of a frame whose motion was carried over from its neighbours
@@ -40,6 +42,9 @@ class SurfaceMotion:
     state: Rows  #: (T,) which parts of the face are covered: a row of `certainty`
     certainty: Array  #: (Q, N) how much each vertex counts
     gaze: Mapping[str, Array] = field(default_factory=dict)  #: unit -> (T,), where the eyes tell it
+    turns: Mapping[str, Array] = field(
+        default_factory=dict
+    )  #: eye_left, eye_right, head -> (T, 3) axis-angle, from rest
 
 
 def at_rest(take: Take, head: HeadModel) -> HeadModel:
@@ -73,13 +78,31 @@ def surface_motion(take: Take, head: HeadModel, rows: Rows) -> SurfaceMotion:
     covered, state = np.unique(take.covered > 0, axis=0, return_inverse=True)
     hidden = np.stack([covered_skin(take.patch, one)[rows] for one in covered])
     weight = _certainty(take, head, rows, usable) * np.where(hidden, HIDDEN, 1.0)
-    return SurfaceMotion(person, rows, motion, take.time_s, trust, state.reshape(-1), weight, _gaze(take))
+    return SurfaceMotion(
+        person, rows, motion, take.time_s, trust, state.reshape(-1), weight, _gaze(take), _turns(take, trust)
+    )
 
 
 def _gaze(take: Take) -> dict[str, Array]:
     """The weights of the units that turn the eyes; 0 without a result."""
     weights = np.nan_to_num(weights_of(take).value)
     return {name: weights[:, UNIT_NAMES.index(name)] for name in GAZE_UNITS}
+
+
+def _turns(take: Take, trust: Array) -> dict[str, Array]:
+    """Turns of the eyes in the head, and of the head from where it mostly is, in head space; 0 without a result."""
+    pose = np.where(trust[:, None, None] > 0, np.nan_to_num(take.pose.astype(np.float64)), 0)
+    joints = {name: pose[:, number] for number, name in enumerate(take.joint_names)}
+    turns = {name: joints[name] for name in EYES if name in joints}
+    head = np.stack([np.eye(3)] * len(pose))
+    for name in CARRIED:
+        head = head @ Rotation.from_rotvec(joints[name]).as_matrix() if name in joints else head
+    if (trust > 0).any():
+        mean = Rotation.from_matrix(head[trust > 0]).mean()
+        usual = np.median((mean.inv() * Rotation.from_matrix(head[trust > 0])).as_rotvec(), 0)
+        rest = mean * Rotation.from_rotvec(usual)
+        turns["head"] = np.where(trust[:, None] > 0, (rest.inv() * Rotation.from_matrix(head)).as_rotvec(), 0)
+    return turns
 
 
 def _rows(head: HeadModel, rows: Rows) -> HeadModel:

@@ -21,12 +21,11 @@ from .performance import Performance
 from .rig import Rig
 from .solve import solve
 from .source import SurfaceMotion, at_rest, surface_motion
+from .turning import Turner, find_turners, moves_eyeball, moves_whole_face, turned, turning
 
 Array = NDArray[np.float64]
 
 ELSEWHERE = 0.2  #: of what a control moves anywhere it must move on the face: an eyeball's turn drags the lids a little
-WHOLE_FACE = 0.9  #: share of the face that a control moves about alike: then it moves the head, not the face
-ALIKE = 0.35  #: of the median motion by which parts of the face may differ in that
 MOST_GAIN = 1.5  #: what is lost for more than that is not a matter of size
 STILL, STILL_WEIGHT = 0.1, 3.0  #: of the motion: skin that moves less than that counts so much more
 KEYS_ENOUGH = 15  #: face keys with which a rig needs no bones
@@ -39,6 +38,7 @@ class Laid:
     canvas: Canvas
     match: Correspondence
     basis: Array  #: (K, N, 3) m, what each control moves the matched vertices at value 1
+    turners: tuple[Turner, ...] = ()  #: bones that turn the eyes and the head
 
 
 def lay(source: HeadModel, rig: Rig, landmarks: Landmarks) -> Laid:
@@ -50,11 +50,13 @@ def lay(source: HeadModel, rig: Rig, landmarks: Landmarks) -> Laid:
         landmarks: the tracker.
 
     Raises:
-        MicrofaceError: ``no_face_on_rig`` or ``few_landmarks``.
+        MicrofaceError: ``no_face_on_rig``, ``bad_pins`` or ``few_landmarks``.
     """
-    canvas = find_face(rig.vertices, rig.faces, landmarks, _lively(rig))
+    pins = rig.pins if len(rig.pins) else None
+    canvas = find_face(rig.vertices, rig.faces, landmarks, _lively(rig), pins, source)
     match = correspond(source, canvas.head)
-    return Laid(canvas, match, canvas.moved(rig.basis[:, match.rows]))
+    turners = find_turners(canvas, rig, match.rows)
+    return Laid(canvas, match, canvas.moved(rig.basis[:, match.rows]), turners)
 
 
 def _lively(rig: Rig) -> NDArray[np.bool_]:
@@ -65,13 +67,13 @@ def _lively(rig: Rig) -> NDArray[np.bool_]:
 
 
 def facial(laid: Laid, rig: Rig) -> NDArray[np.bool_]:
-    """(K,) controls that move the face: more than in passing, and not the whole of it alike as a neck does."""
+    """(K,) controls that move the face: more than in passing, and not the whole of it as a neck does."""
     anywhere = laid.canvas.scale * np.sqrt((rig.basis**2).sum(2).max(1))
     size = np.linalg.norm(laid.basis, axis=2)
-    middle = np.median(size, 1)
-    weight = laid.match.weight / laid.match.weight.sum()
-    alike = (np.abs(size - middle[:, None]) < ALIKE * middle[:, None]) @ weight
-    return np.asarray((size.max(1) > ELSEWHERE * np.maximum(anywhere, 1e-9)) & (alike < WHOLE_FACE))
+    whole = moves_whole_face(laid.canvas.head.template[laid.match.rows], laid.basis)
+    return np.asarray(
+        (size.max(1) > ELSEWHERE * np.maximum(anywhere, 1e-9)) & ~whole & ~moves_eyeball(laid.canvas, rig)
+    )
 
 
 def chosen(rig: Rig, used: NDArray[np.bool_], which: str) -> NDArray[np.bool_]:
@@ -97,7 +99,7 @@ def chosen(rig: Rig, used: NDArray[np.bool_], which: str) -> NDArray[np.bool_]:
 def perform(laid: Laid, rig: Rig, source: SurfaceMotion, mapping: Mapping) -> Performance:
     """Values of the rig's controls for a motion of the source's vertices `laid.match.corner`.
 
-    Controls that turn the eyes follow the source's eyes where these are told; the others show what is left.
+    Controls that turn the eyes or the head follow the source's where these are told; the others show what is left.
 
     Args:
         mapping: in the order of the rig's controls; the others stay at rest.
@@ -108,15 +110,16 @@ def perform(laid: Laid, rig: Rig, source: SurfaceMotion, mapping: Mapping) -> Pe
     certain = np.einsum("qnk,nk->qn", source.certainty[:, column], laid.match.share) * laid.match.weight
     certain = certain * _stillness(wanted)
     use = np.array([row.use for row in mapping])
-    gaze, told = _gaze(rig, mapping, source)
-    wanted -= np.tensordot(gaze, laid.basis, 1)
+    eyes, head, told = turned(laid.turners, rig, mapping, source, laid.match.turn)
+    wanted -= np.tensordot(eyes, laid.basis, 1)
     free = replace(laid, basis=np.where((use & ~told)[:, None, None], laid.basis, 0))
     values = solve(
-        free.basis, wanted, source.time_s, rig.low, rig.high, weight=certain, state=source.state, trust=source.trust
-    )
+        free.basis, wanted, source.time_s, rig.low, rig.high, weight=certain, state=source.state, trust=source.trust,
+        effort=_effort(laid, rig),
+    )  # fmt: skip
     seen = source.trust > 0
     explained = _explained(free, wanted[seen], values[seen])
-    values = values * _kept_size(free, wanted[seen], values[seen]) + gaze
+    values = values * _kept_size(free, wanted[seen], values[seen]) + eyes + head
     values = (values * [row.strength for row in mapping]).clip(rig.low, rig.high)
     return Performance(rig.names, source.time_s, values, seen, use, explained)
 
@@ -128,15 +131,15 @@ def _stillness(wanted: Array) -> Array:
     return np.asarray(1 + STILL_WEIGHT * np.exp(-((size / level) ** 2)))
 
 
-def _gaze(rig: Rig, mapping: Mapping, source: SurfaceMotion) -> tuple[Array, NDArray[np.bool_]]:
-    """Values (T, K) of the controls that turn the eyes, within their bounds, and which (K,) these are."""
-    values, told = np.zeros((len(source.time_s), len(mapping))), np.zeros(len(mapping), bool)
-    for number, row in enumerate(mapping):
-        if row.use and row.units and all(unit in source.gaze for unit in row.units):
-            told[number] = True
-            value = np.mean([source.gaze[unit] for unit in row.units], 0)
-            values[:, number] = value.clip(rig.low[number], rig.high[number])
-    return values, told
+def _effort(laid: Laid, rig: Rig) -> Array:
+    """(K,) of the turns and shifts of a bone: a shift into an eyeball that holds its lid moves skin too, but hardly."""
+    size = np.sqrt((laid.basis**2).sum(2) @ laid.match.weight)
+    own = np.array([f"{kind} {name[:-1]}" for name, kind in zip(rig.names, rig.kinds, strict=True)])
+    effort = np.zeros(len(size))
+    for bone in np.unique(own[np.isin(rig.kinds, ("rotation", "location"))]):
+        axes = own == bone
+        effort[axes] = size[axes].max() / np.maximum(size[axes], 1e-30)
+    return effort
 
 
 def _kept_size(laid: Laid, wanted: Array, values: Array) -> Array:
@@ -173,7 +176,13 @@ def by_names(take: Take, rig: Rig, mapping: Mapping) -> Performance:
 
 
 def retarget(
-    take: Take, head: HeadModel, rig: Rig, landmarks: Landmarks, which: str = "auto", mapping: Mapping | None = None
+    take: Take,
+    head: HeadModel,
+    rig: Rig,
+    landmarks: Landmarks,
+    which: str = "auto",
+    mapping: Mapping | None = None,
+    turn_head: bool = False,
 ) -> tuple[Performance, Mapping]:
     """Put a take on a rig: by its surface, or by its controls' names where no face is found and names say enough.
 
@@ -184,6 +193,7 @@ def retarget(
         landmarks: the tracker.
         which: as `chosen`; not asked where there is a mapping.
         mapping: the user's table; the one that is found when left out.
+        turn_head: also turn the head; not asked where there is a mapping.
 
     Returns:
         The performance, and the table it was made with, in the rig's order.
@@ -202,5 +212,7 @@ def retarget(
         if error.code != "no_face_on_rig" or not any(row.use and row.units for row in named):
             raise
         return by_names(take, rig, named), named
-    table = table or proposed(rig, chosen(rig, facial(laid, rig), which))
+    if table is None:
+        used = chosen(rig, facial(laid, rig), which) | turning(laid.turners, rig, which, turn_head)
+        table = proposed(rig, used)
     return perform(laid, rig, surface_motion(take, head, np.unique(laid.match.corner)), table), table

@@ -44,7 +44,7 @@ def retarget_take(options: argparse.Namespace, report: Report, stop: threading.E
     finding = partial(part(progress, 0.05, FINDING), "finding the rig's face")
     landmarks = watched(portrait_tracker(), PICTURES, finding)
     head = load_head(head_name(take, options.head))
-    found, table = retarget(take, head, rig, landmarks, options.controls, mapping)
+    found, table = retarget(take, head, rig, landmarks, options.controls, mapping, options.turn_head)
     progress("writing", 1.0)
     write_performance(options.out, found)
     if options.save_map:

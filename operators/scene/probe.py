@@ -24,7 +24,6 @@ from .space import STAND
 Array = NDArray[np.float64]
 
 STILL = 1e-6  # of the character's size: less is no effect
-WHOLE = 0.6  # share of the character that a bone carries along: it is no part of the face
 TO_HEAD = np.array(STAND.inverted().to_3x3())  # Blender's world to y up, z forward
 
 
@@ -45,9 +44,8 @@ def probe(context: bpy.types.Context, character: Character, controls: list[Contr
                 continue
             moved = _effect(context, character, control, vertices, size)
             reach = np.abs(moved).max(1) > STILL * size
-            if control.kind in ("rotation", "location") and (not reach.any() or reach.mean() > WHOLE):
-                if control.index == 0 and control.kind == "rotation":
-                    idle.add(control.owners[0])
+            if control.kind == "rotation" and control.index == 0 and not reach.any():
+                idle.add(control.owners[0])
             elif reach.any():
                 kept.append(control)
                 basis.append(moved.astype(np.float32))
@@ -159,6 +157,7 @@ def at_rest(context: bpy.types.Context, character: Character, controls: list[Con
     with ExitStack() as undo:
         undo.callback(context.view_layer.update)
         undo.enter_context(_values(character, controls))
+        undo.enter_context(_seams_open(character))
         undo.callback(context.view_layer.update)  # animation put back plays at once: only then the values are put back
         for owner in dict.fromkeys((*character.animated, *(one.owner for one in controls))):
             undo.enter_context(_without_animation(owner))
@@ -170,6 +169,21 @@ def at_rest(context: bpy.types.Context, character: Character, controls: list[Con
             owner[name] = rest
             _touch(owner)
         yield
+
+
+@contextmanager
+def _seams_open(character: Character) -> Iterator[None]:
+    """Mirrored halves are not welded: a seam that moves would change how many vertices there are."""
+    welded = [
+        one for mesh in character.meshes for one in mesh.modifiers if one.type == "MIRROR" and one.use_mirror_merge
+    ]
+    for modifier in welded:
+        modifier.use_mirror_merge = False
+    try:
+        yield
+    finally:
+        for modifier in welded:
+            modifier.use_mirror_merge = True
 
 
 def _path(key: bpy.types.ShapeKey) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -14,9 +15,11 @@ from ...backend.errors import MicrofaceError
 from ...backend.retarget.performance import Performance, read_performance
 from ...backend.retarget.rig import read_rig, write_rig
 from .build import save_whole
+from .exported import export_selected
+from .face_pins import placed_pins
 from .probe import probe
 from .rate import seconds_to_frame, set_rate
-from .rig import Control, find_character, find_controls
+from .rig import Character, Control, find_character, find_controls
 from .rig_action import Existing, refuse_animated, write_action
 
 Opener = Callable[[str], object]
@@ -52,14 +55,14 @@ def probe_to_file(context: bpy.types.Context, thing: bpy.types.Object | None, ex
     """Probe the character of an object, or the one with the most controls, and write what was found.
 
     Raises:
-        MicrofaceError: ``no_rig``, ``animated_rig`` or as `probe`.
+        MicrofaceError: ``no_rig``, ``animated_rig``, ``few_pins`` or as `probe`.
     """
     character = find_character(context, thing)
     controls = find_controls(character)
     rig, kept = probe(context, character, controls)
     if existing == "refuse":
         refuse_animated([control for control in kept if control.kind == "key"])
-    write_rig(path, rig)
+    write_rig(path, replace(rig, pins=placed_pins(context.scene)))
 
 
 def key_from_file(
@@ -70,7 +73,7 @@ def key_from_file(
     existing: Existing,
     start: float,
     strength: float,
-    dress: bool = False,
+    dressed: bool = False,
 ) -> bpy.types.Action:
     """Key what the worker found.
 
@@ -82,15 +85,15 @@ def key_from_file(
         existing: what to do where there is animation.
         start: scene frame of the source's time 0.
         strength: times which the values are keyed.
-        dress: give the scene the source's frame rate and its range.
+        dressed: give the scene the source's frame rate and its range.
 
     Raises:
         MicrofaceError: ``rig_changed``, or as `write_action`.
     """
     performance = read_performance(folder / "controls.npz")
     controls = _matched(find_controls(find_character(context, thing)), read_rig(folder / "rig.npz").names)
-    if dress:
-        _dress(context.scene, performance)
+    if dressed:
+        dress(context.scene, performance)
     return write_action(context.scene, controls, performance, name, existing, start, strength)
 
 
@@ -104,7 +107,7 @@ def _matched(controls: list[Control], names: tuple[str, ...]) -> list[Control]:
     return [known[name] for name in names]
 
 
-def _dress(scene: bpy.types.Scene, performance: Performance) -> None:
+def dress(scene: bpy.types.Scene, performance: Performance) -> None:
     """The source's own rate and range."""
     steps = np.diff(performance.time_s)
     fps = 1 / float(np.median(steps)) if len(steps) else 25.0
@@ -114,11 +117,25 @@ def _dress(scene: bpy.types.Scene, performance: Performance) -> None:
     scene.frame_set(scene.frame_start)
 
 
-def save_character(path: Path) -> None:
-    """Save a copy of what is open.
+def save_character(path: Path, character: Character) -> None:
+    """Save a copy of what is open, or export the character as it moves over the scene's frames; the suffix says which.
 
     Raises:
-        MicrofaceError: as `atomic.whole_file`.
+        MicrofaceError: ``not_exported``, or as `atomic.whole_file`.
     """
+    suffix = path.suffix.lower()
     with whole_file(path) as part:
-        save_whole(part)
+        if suffix == ".blend":
+            save_whole(part)
+        else:
+            _select(character)
+            export_selected(part, suffix, path)
+
+
+def _select(character: Character) -> None:
+    """Select the character and nothing else; a hidden armature cannot be exported and is shown."""
+    for thing in bpy.context.view_layer.objects:
+        thing.select_set(False)
+    for thing in (*character.meshes, *character.rigs):
+        thing.hide_set(False)
+        thing.select_set(True)

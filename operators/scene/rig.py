@@ -17,10 +17,12 @@ import bpy
 from mathutils import Matrix, Vector
 
 from ...backend.errors import MicrofaceError
+from ...backend.retarget.bone_names import bone_convention, is_animators
 
 LIMIT = 1.0  # rad, and at most how far a bone turns for an expression
 REACH = 0.05  # of the rig's size, how far it shifts
-STEP = {"key": 1.0, "rotation": 0.002, "location": 0.01, "property": 1.0}  # probing; location: of the rig's size
+STEP = {"key": 1.0, "rotation": 0.002, "location": 0.001, "property": 1.0}  # probing; location: of the rig's size
+ALL = 0.999  # influence of a constraint that leaves a bone nothing
 CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")  # of a bone
 OURS = "microface"  # beginning of the names of our own properties
 
@@ -147,22 +149,52 @@ def bone_keyed(bone: bpy.types.PoseBone) -> bool:
 
 
 def _bones(character: Character) -> Iterator[Control]:
-    """Turns and shifts of bones that are free to move."""
+    """Turns and shifts of bones that are free to move and that an animator moves."""
     for rig in character.rigs:
         if rig.library:
             continue
-        size, driven = max(*rig.dimensions), {path for path, _ in _driven(rig)}
+        reach, driven = REACH * max(*rig.dimensions), {path for path, _ in _driven(rig)}
+        convention = bone_convention(bone.name for bone in rig.pose.bones)
         for bone in rig.pose.bones:
             paths = {bone.path_from_id(name) for name in ("location", "rotation_quaternion", "rotation_euler")}
-            if paths & driven or any(not one.mute for one in bone.constraints):
-                continue
-            for index, axis in enumerate("xyz"):
-                if not bone.lock_rotation[index]:
-                    yield Control(f"{bone.name} turn {axis}", "rotation", (bone,), index, -LIMIT, LIMIT)
-            for index, axis in enumerate("xyz"):
-                if not bone.lock_location[index] and not bone.bone.use_connect:
-                    reach = REACH * size
-                    yield Control(f"{bone.name} shift {axis}", "location", (bone,), index, -reach, reach)
+            if is_animators(bone.name, convention) and not paths & driven and all(map(_passes, bone.constraints)):
+                yield from _bone(bone, reach)
+
+
+def _bone(bone: bpy.types.PoseBone, reach: float) -> Iterator[Control]:
+    """What a bone's locks leave, within its limits where these are told in its own space."""
+    for index, axis in enumerate("xyz"):
+        if not bone.lock_rotation[index]:
+            low, high = _limits(bone, "LIMIT_ROTATION", axis, LIMIT)
+            yield Control(f"{bone.name} turn {axis}", "rotation", (bone,), index, low, high)
+    for index, axis in enumerate("xyz"):
+        if not bone.lock_location[index] and not bone.bone.use_connect:
+            low, high = _limits(bone, "LIMIT_LOCATION", axis, reach)
+            yield Control(f"{bone.name} shift {axis}", "location", (bone,), index, low, high)
+
+
+def _passes(constraint: bpy.types.Constraint) -> bool:
+    """Whether a bone's own motion comes through a constraint: where it limits, or adds to it, or takes only a share."""
+    if constraint.mute or constraint.influence < ALL or constraint.type.startswith("LIMIT_"):
+        return True
+    if constraint.type in ("COPY_LOCATION", "COPY_SCALE"):
+        return bool(constraint.use_offset)
+    if constraint.type in ("COPY_ROTATION", "COPY_TRANSFORMS", "TRANSFORM", "ACTION"):
+        modes = (getattr(constraint, name, "REPLACE") for name in ("mix_mode", "mix_mode_rot"))
+        return any(mode != "REPLACE" for mode in modes)
+    return False
+
+
+def _limits(bone: bpy.types.PoseBone, kind: str, axis: str, most: float) -> tuple[float, float]:
+    """How far a bone may go about or along an axis of its own."""
+    low, high = -most, most
+    for one in bone.constraints:
+        if one.type == kind and not one.mute and one.owner_space == "LOCAL":
+            ends = ("use_min", "use_max") if kind == "LIMIT_LOCATION" else ("use_limit", "use_limit")
+            below, above = (getattr(one, f"{end}_{axis}") for end in ends)
+            low = max(low, getattr(one, f"min_{axis}")) if below else low
+            high = min(high, getattr(one, f"max_{axis}")) if above else high
+    return min(low, 0.0), max(high, 0.0)
 
 
 def _properties(character: Character) -> Iterator[Control]:

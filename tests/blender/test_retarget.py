@@ -14,9 +14,11 @@ bpy = pytest.importorskip("bpy")
 
 from microface.backend.exchange.live_link import ANGLES, ORDER  # noqa: E402
 from microface.backend.heads import load_head  # noqa: E402
+from microface.backend.retarget.performance import Performance  # noqa: E402
 from microface.models.head.model import HeadModel  # noqa: E402
-from microface.operators.scene.retarget import open_character  # noqa: E402
+from microface.operators.scene.retarget import dress, open_character, save_character  # noqa: E402
 from microface.operators.scene.rig import find_character, find_controls  # noqa: E402
+from microface.operators.scene.rig_action import write_action  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 START = (
@@ -107,6 +109,51 @@ def test_a_take_goes_onto_a_file_and_back_through_its_table(take: Path, tmp_path
     assert bpy.context.scene.render.fps == 30  # an imported character has no timing of its own
     assert bpy.context.scene.frame_end == 31
     assert smile_at(0.5) == pytest.approx(2 * SMILE, rel=0.1)
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".fbx"])
+def test_a_moving_character_goes_out_and_comes_back(built: None, tmp_path: Path, suffix: str) -> None:
+    """As the file's own importer plays it: a key of the mesh, and a bone that turns it, at the source's rate."""
+    face = character(load_head("generic"))
+    rig = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
+    bpy.context.scene.collection.objects.link(rig)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    bone = rig.data.edit_bones.new("head")
+    bone.head, bone.tail = (0, 0, 0), (0, 0, 1)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    face.parent = rig
+    face.vertex_groups.new(name="head").add(list(range(len(face.data.vertices))), 1.0, "REPLACE")
+    face.modifiers.new("Armature", "ARMATURE").object = rig
+    found = find_character(bpy.context, rig)
+    controls = [one for one in find_controls(found) if one.name in ("mouthSmile_L", "head turn y")]
+    values = np.linspace(0, 0.2, 13)[:, None] * [1, 2]
+    time_s, every = np.arange(13) / 50, np.ones(2, bool)
+    names = tuple(one.name for one in controls)
+    performance = Performance(names, time_s, values, np.ones(13, bool), every, 1.0)
+    dress(bpy.context.scene, performance)
+    write_action(bpy.context.scene, controls, performance, "clip")
+    bpy.context.scene.frame_set(13)
+    shown = _extent(face)
+    save_character(tmp_path / f"a{suffix}", found)
+    assert [path.name for path in tmp_path.iterdir()] == [f"a{suffix}"]
+    open_character(tmp_path / f"a{suffix}")
+    back = next(one for one in bpy.data.objects if one.type == "MESH" and one.data.shape_keys)
+    fps = bpy.context.scene.render.fps / bpy.context.scene.render.fps_base
+    frame = 13 / 50 * fps + (
+        1 if suffix == ".fbx" else 0
+    )  # a file's own time is the frame over the rate, as in `export`
+    bpy.context.scene.frame_set(int(frame), subframe=frame - int(frame))
+    assert back.data.shape_keys.key_blocks["mouthSmile_L"].value == pytest.approx(0.2, abs=2e-3)
+    np.testing.assert_allclose(_extent(back), shown, atol=0.01)  # of a head 2.4 high
+
+
+def _extent(thing: bpy.types.Object) -> np.ndarray:
+    """(3, 2) least and most along the world's axes, as it is shown."""
+    bpy.context.view_layer.update()
+    seen = thing.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    points = np.array([seen.matrix_world @ vertex.co for vertex in seen.to_mesh().vertices])
+    return np.stack([points.min(0), points.max(0)], 1)
 
 
 def test_fbx_opens(built: None, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import pytest
 from mathutils import Euler, Matrix
 from microface.backend.errors import MicrofaceError
 from microface.backend.retarget.performance import Performance
+from microface.backend.retarget.pins import PIN_NAMES
+from microface.operators.scene.face_pins import add_pins, placed_pins
 from microface.operators.scene.probe import probe
 from microface.operators.scene.rig import Control, find_character, find_controls
 from microface.operators.scene.rig_action import write_action
@@ -115,7 +117,7 @@ def test_what_is_locked_driven_or_muted_is_no_control(character: bpy.types.Objec
     keys["smile"].driver_add("value")
     keys["Blink"].lock_shape = True
     character.pose.bones["lip"].lock_rotation = (True, False, True)
-    character.pose.bones["brow"].constraints.new("LIMIT_ROTATION")
+    character.pose.bones["brow"].constraints.new("COPY_TRANSFORMS")
     names = [control.name for control in find_controls(find_character(bpy.context))]
     assert "smile" not in names
     assert "lip turn y" in names
@@ -123,6 +125,20 @@ def test_what_is_locked_driven_or_muted_is_no_control(character: bpy.types.Objec
     assert not [name for name in names if name.startswith("brow")]
     lash = next(control for control in find_controls(find_character(bpy.context)) if control.name == "Blink")
     assert [key.id_data.user.name for key in lash.owners] == ["lashes"]
+
+
+def test_a_bone_that_a_constraint_limits_or_shares_is_a_control_within_its_limits(character: bpy.types.Object) -> None:
+    brow = character.pose.bones["brow"].constraints
+    limit, shared = brow.new("LIMIT_LOCATION"), brow.new("COPY_LOCATION")
+    limit.owner_space, limit.use_min_x, limit.min_x, limit.use_max_x, limit.max_x = "LOCAL", True, -0.01, True, 0.0
+    shared.target, shared.subtarget, shared.use_offset = character, "lip", True
+    controls = {control.name: control for control in find_controls(find_character(bpy.context))}
+    assert (controls["brow shift x"].low, controls["brow shift x"].high) == (pytest.approx(-0.01), 0.0)
+    assert controls["brow shift y"].high > 0.01
+    shared.use_offset = False
+    assert "brow shift y" not in {control.name for control in find_controls(find_character(bpy.context))}
+    shared.influence = 0.5
+    assert "brow shift y" in {control.name for control in find_controls(find_character(bpy.context))}
 
 
 def test_a_probe_reads_what_blender_shows(character: bpy.types.Object) -> None:
@@ -479,6 +495,33 @@ def test_hidden_and_tweaked_rigs_are_said(character: bpy.types.Object) -> None:
         find_character(bpy.context)
 
 
+def test_a_mirrored_half_is_probed_whole(character: bpy.types.Object) -> None:
+    """Also where a key parts the seam, on which the modifier welds the halves; it is put back as it was."""
+    mesh = bpy.data.meshes.new("half")
+    mesh.from_pydata([(0, 0, 0), (0, 0, 1), (1, 0, 0)], [], [(0, 1, 2)])
+    half = bpy.data.objects.new("half", mesh)
+    bpy.context.scene.collection.objects.link(half)
+    half.parent = character
+    half.shape_key_add(name="Basis", from_mix=False)
+    key = half.shape_key_add(name="part", from_mix=False)
+    key.data[0].co, key.value = (0.5, 0, 0), 0.0
+    modifier = half.modifiers.new("Mirror", "MIRROR")
+    bpy.context.view_layer.update()
+    found = find_character(bpy.context, half)
+    before, shown = state(), evaluated("half")
+    rig, kept = probe(bpy.context, found, find_controls(found))
+    assert (state(), modifier.use_mirror_merge) == (before, True)
+    np.testing.assert_array_equal(evaluated("half"), shown)
+    moved = rig.basis[[control.name for control in kept].index("part")]
+    ends = moved[np.abs(moved).max(1) > 0]
+    np.testing.assert_allclose(ends[np.argsort(ends[:, 0])], [[-0.5, 0, 0], [0.5, 0, 0]], atol=1e-6)
+
+
+def test_pins_alone_are_no_character(character: bpy.types.Object) -> None:
+    add_pins(bpy.context, find_character(bpy.context))
+    assert find_character(bpy.context).name == "Rig"
+
+
 def test_a_mesh_that_rebuilds_itself_is_said(character: bpy.types.Object) -> None:
     modifier = bpy.data.objects["skin"].modifiers.new("Weld", "WELD")
     modifier.merge_threshold = 0.6
@@ -502,3 +545,17 @@ def test_a_linked_rig_is_said(character: bpy.types.Object, tmp_path: Path) -> No
     with pytest.raises(MicrofaceError, match="linked") as caught:
         probe(bpy.context, found, find_controls(found))
     assert caught.value.code == "linked_rig"
+
+
+def test_pins_are_read_and_added(character: bpy.types.Object) -> None:
+    scene, found = bpy.context.scene, find_character(bpy.context)
+    assert placed_pins(scene).shape == (0, 3)
+    made = add_pins(bpy.context, found)
+    assert [pin.name for pin in made] == list(PIN_NAMES)
+    made[0].location = (1, 2, 3)
+    bpy.context.view_layer.update()
+    np.testing.assert_allclose(placed_pins(scene)[0], (1, 3, -2))
+    assert add_pins(bpy.context, found) == []
+    bpy.data.objects.remove(made[2])
+    with pytest.raises(MicrofaceError, match="'Face Pin Mouth' is missing"):
+        placed_pins(scene)

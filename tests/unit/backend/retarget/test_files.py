@@ -21,6 +21,7 @@ def rig() -> Rig:
         vertices=rng.normal(0, 1, (9, 3)), faces=rng.integers(0, 9, (7, 3)).astype(np.int32),
         names=("browInnerUp", "jaw turn x", "まばたき"), kinds=("key", "rotation", "key"), low=np.array([0, -1.0, 0]),
         high=np.ones(3), basis=rng.normal(0, 1, (3, 9, 3)).astype(np.float32),
+        pins=rng.normal(0, 1, (3, 3)),
     )  # fmt: skip
 
 
@@ -28,7 +29,7 @@ def test_a_rig_comes_back(rig: Rig, tmp_path: Path) -> None:
     write_rig(tmp_path / "a.rig.npz", rig)
     back = read_rig(tmp_path / "a.rig.npz")
     assert (back.names, back.kinds) == (rig.names, rig.kinds)
-    for name in ("vertices", "faces", "low", "high", "basis"):
+    for name in ("vertices", "faces", "low", "high", "basis", "pins"):
         np.testing.assert_array_equal(getattr(back, name), getattr(rig, name))
 
 

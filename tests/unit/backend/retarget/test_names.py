@@ -53,6 +53,9 @@ def test_other_names_are_no_unit(name: str) -> None:
         ("Eye_R_Look_L", ("eyeLookInRight",)), ("Jaw_Open", ("jawOpen",)), ("Jaw_L", ("jawLeft",)),
         ("Cheek_Puff_L", ("cheekPuff",)), ("mouthOpen", ("jawOpen",)), ("mouthSmile", ("mouthSmileLeft", "mouthSmileRight")),
         ("eyesClosed", ("eyeBlinkLeft", "eyeBlinkRight")), ("brow_outer_up", ("browOuterUpLeft", "browOuterUpRight")),
+        ("CTRL_expressions_mouthCornerPullL", ("mouthSmileLeft",)), ("browRaiseInR", ("browInnerUp",)),
+        ("CTRL_expressions_browDownR", ("browDownRight",)), ("mouthLipsPurseUL", ("mouthPucker",)),
+        ("CTRL_expressions_eyeLookLeftR", ("eyeLookInRight",)), ("ctrl_expressions_jawopen", ("jawOpen",)),
     ],
 )  # fmt: skip
 def test_other_conventions(name: str, units: tuple[str, ...]) -> None:
@@ -72,4 +75,6 @@ def test_the_convention_of_a_rig() -> None:
     assert convention(["Fcl_ALL_Neutral", "Fcl_BRW_Angry", "Fcl_EYE_Close", "Fcl_MTH_A"]) == "VRoid"
     assert convention(["まばたき", "あ", "い", "笑い"]) == "MMD"
     assert convention(["Brow_Raise_Inner_L", "Brow_Drop_L", "Mouth_Up_Upper_L", "Cheek_Raise_R"]) == "CC4"
+    curves = ("mouthCornerPullL", "eyeWidenR", "noseWrinkleL", "mouthUpperLipRaiseR")
+    assert convention([f"CTRL_expressions_{name}" for name in curves]) == "MetaHuman"
     assert convention(["nose", "A"]) == ""

@@ -71,6 +71,17 @@ def test_motion_is_the_skins_own(generic_head: HeadModel, take: Take) -> None:
         np.testing.assert_allclose(found.motion[frame], truth, atol=1e-9)
 
 
+def test_eyes_and_head_turn_as_in_the_take(generic_head: HeadModel, acting: Callable[..., Take]) -> None:
+    """The head from where it mostly is, whatever that is; nothing in a frame without a face."""
+    pose = np.zeros((9, len(generic_head.joint_names), 3), np.float32)
+    pose[:, 0, 1], pose[6:8, 1, 1], pose[:, 3, 0] = 0.3, 0.1, 0.05  # root, neck, eye_left
+    valid = np.array([0] * 8 + [NO_FACE], np.uint8)
+    take = acting(generic_head, np.zeros((9, len(generic_head.expression_names))), pose=pose, valid=valid)
+    turns = surface_motion(take, generic_head, np.arange(5)).turns
+    np.testing.assert_allclose(turns["head"][:, 1], [0] * 6 + [0.1, 0.1, 0], atol=1e-6)
+    np.testing.assert_allclose(turns["eye_left"][:, 0], [0.05] * 8 + [0], atol=1e-7)
+
+
 def test_covered_skin_and_lost_frames_count_less(generic_head: HeadModel, take: Take) -> None:
     patch = np.where(generic_head.template[:, 0] > 0, 1, 0).astype(np.int32)
     covered = np.zeros((50, 2), np.uint8)
