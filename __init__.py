@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import bpy
 
 from .operators import (
+    bake_result,
     choose_video,
     command_line,
     curve_views,
@@ -20,6 +21,7 @@ from .operators import (
     insert_event,
     job,
     keying,
+    link_head,
     micro_expressions,
     next_step,
     play_event,
@@ -27,7 +29,9 @@ from .operators import (
     properties,
     reconstruct,
     reset_strength,
+    result,
     retarget,
+    rig_table,
     spans,
     takes,
 )
@@ -43,6 +47,7 @@ CLASSES = (
     *edit_event.CLASSES,
     *play_event.CLASSES,
     *keying.CLASSES,
+    *result.CLASSES,
     *insert_event.CLASSES,
     *curve_views.CLASSES,
     *import_motion.CLASSES,
@@ -59,6 +64,9 @@ CLASSES = (
     *choose_video.CLASSES,
     *reset_strength.CLASSES,
     *retarget.CLASSES,
+    *rig_table.CLASSES,
+    *link_head.CLASSES,
+    *bake_result.CLASSES,
     *event_list.CLASSES,
     *strength.CLASSES,
     *keying_panel.CLASSES,
@@ -84,6 +92,8 @@ def register() -> None:
         undo.callback(micro_expressions.detach)
         keying.attach()
         undo.callback(keying.detach)
+        result.attach()
+        undo.callback(result.detach)
         command = bpy.utils.register_cli_command("microface", command_line.main)
         undo.callback(bpy.utils.unregister_cli_command, command)
         atexit.register(job.end)

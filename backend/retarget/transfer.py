@@ -17,7 +17,7 @@ from ..types import BRIDGED, Take
 from . import link
 from .canvas import Canvas, find_face
 from .correspondence import Correspondence, correspond
-from .mapping import Mapping, limited, on_rig, proposed
+from .mapping import KEYS_ENOUGH, Mapping, limited, on_rig, proposed
 from .performance import Performance
 from .region import control_regions, named_region
 from .rig import Rig
@@ -31,7 +31,6 @@ WHOLE_FACE = 0.9  #: share of the face that a control moves about alike: then it
 ALIKE = 0.35  #: of the median motion by which parts of the face may differ in that
 MOST_GAIN = 1.5  #: what is lost for more than that is not a matter of size
 STILL, STILL_WEIGHT = 0.1, 3.0  #: of the motion: skin that moves less than that counts so much more
-KEYS_ENOUGH = 15  #: face keys with which a rig needs no bones
 
 
 @dataclass(frozen=True)
