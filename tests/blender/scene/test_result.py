@@ -4,7 +4,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import bpy
@@ -21,38 +20,7 @@ from microface.operators.scene.rig_curves import rest_of
 
 FRAMES, FPS = 30, 60
 REGIONS = {"smile_L": "mouth", "smile_R": "mouth", "browUp": "brows"}
-KEYS, BONES = tuple(REGIONS), ("lid.L", "lid.R")
-MODES = {"lid.L": "XYZ", "lid.R": "QUATERNION"}
-
-
-@pytest.fixture
-def rig(addon: ModuleType) -> bpy.types.Object:
-    """Keys of both sides and one of none, on an armature with a mirrored pair of lids that stand askew."""
-    rig = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
-    bpy.context.scene.collection.objects.link(rig)
-    bpy.context.view_layer.objects.active = rig
-    bpy.ops.object.mode_set(mode="EDIT")
-    for name, side in zip(BONES, (1, -1), strict=True):
-        bone = rig.data.edit_bones.new(name)
-        bone.head, bone.tail = (0.3 * side, 0.1, 0), (0.9 * side, -0.5, 0.4)
-        bone.roll = 0.3 * side
-    bpy.ops.object.mode_set(mode="OBJECT")
-    for name, mode in MODES.items():
-        rig.pose.bones[name].rotation_mode = mode
-    rng = np.random.default_rng(1)
-    mesh = bpy.data.meshes.new("skin")
-    mesh.from_pydata(rng.normal(0, 1, (20, 3)), [], [(k, k + 1, k + 2) for k in range(18)])
-    skin = bpy.data.objects.new("skin", mesh)
-    bpy.context.scene.collection.objects.link(skin)
-    skin.parent = rig
-    skin.modifiers.new("Armature", "ARMATURE").object = rig
-    skin.shape_key_add(name="Basis", from_mix=False)
-    for key in KEYS:
-        skin.shape_key_add(name=key, from_mix=False).value = 0.0
-    skin.data.shape_keys.key_blocks["browUp"].value = 0.3  # a form that somebody dialled in
-    bpy.context.scene.render.fps = FPS
-    bpy.context.view_layer.update()
-    return rig
+BONES = ("lid.L", "lid.R")
 
 
 def blocks() -> Any:
