@@ -39,6 +39,7 @@ from .panels import curves, event_list, exchange, preferences, strength
 from .panels import keying as keying_panel
 from .panels import reconstruct as reconstruct_panels
 from .panels import retarget as retarget_panel
+from .panels import rig_table as rig_table_panel
 
 CLASSES = (
     *properties.CLASSES,
@@ -72,6 +73,7 @@ CLASSES = (
     *keying_panel.CLASSES,
     *curves.CLASSES,
     *retarget_panel.CLASSES,
+    *rig_table_panel.CLASSES,
     *exchange.CLASSES,
     *preferences.CLASSES,
 )

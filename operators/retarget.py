@@ -14,7 +14,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 from ..backend.errors import MicrofaceError
 from ..backend.messages import Message, Report
 from . import job, properties
-from .result import lent
+from .result import chosen_character, lent, result_of
 
 Run = Callable[[list[str], list[Path]], Message]  # the worker: argv, outputs -> its last message
 
@@ -52,6 +52,11 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         description="A saved table of controls (JSON): which to use, how strongly and how far; empty to find out",
         options={"SKIP_SAVE"},
     )
+    again: BoolProperty(
+        name="With This Table",
+        description="Solve anew with the table in the panel, in the place of the result that is there, under its settings",
+        options={"SKIP_SAVE"},
+    )
     save_table: BoolProperty(
         name="Save Table",
         description="Write the table of controls beside the result, to edit it and use it again",
@@ -82,15 +87,21 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         """The take, and how it is to be put on the rig."""
         if not self.filepath:
             return {}
-        names = ("filepath", "controls", "existing", "table", "save_table", "strength", "start")
+        names = ("filepath", "controls", "existing", "table", "save_table", "strength", "start", "again")
         return {name: getattr(self, name) for name in names}
 
     def prepare(self, context: bpy.types.Context) -> tuple[list[str], Sequence[Path]]:
         """Probe the rig and write the choice as a command line."""
-        from .scene.retarget import probe_to_file
+        from .scene.retarget import probe_to_file, refuse_following, write_table
 
         self.files = tempfile.TemporaryDirectory(prefix="microface-")  # removed with the operator
         self.thing, folder = context.active_object.name, Path(self.files.name)
+        character = chosen_character(context) if self.again else None
+        if character:
+            refuse_following(character)
+            self.thing = character.name
+            self.table, self.existing = str(folder / "map.json"), "replace"
+            write_table(character, folder / "map.json")
         probe_to_file(context, context.active_object, self.existing, self.controls, folder)
         take, out = Path(bpy.path.abspath(self.filepath)), folder / "controls.npz"
         argv = ["retarget", str(take), "--basis", str(folder / "rig.npz"), "--out", str(out)]
@@ -102,14 +113,17 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
 
     def finish(self, context: bpy.types.Context, result: Message) -> None:
         """Key the rig."""
-        from .scene.retarget import key_from_file, save_table
+        from .scene.retarget import key_from_file, save_table, solve_again_from_file
 
         name = Path(self.filepath).name.partition(".")[0]
         thing, folder = bpy.data.objects.get(self.thing), Path(self.files.name)
         if thing is None:
             text = f"There is no object '{self.thing}' any more."
             raise MicrofaceError("rig_changed", text, "Make the character active, and retarget again.")
-        action = key_from_file(context, thing, folder, name, self.existing, self.start, self.strength)
+        if self.again and result_of(thing).action:
+            action = solve_again_from_file(thing, folder)
+        else:
+            action = key_from_file(context, thing, folder, name, self.existing, self.start, self.strength)
         if self.save_table:
             save_table(folder, _table_path(Path(bpy.path.abspath(self.filepath))))
         self.report({"INFO"}, f"{action.name}: {result['text']}")

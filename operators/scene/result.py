@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import bpy
@@ -74,11 +74,7 @@ def keep(
         table: that it was solved with, in that order.
         existing, start, strength: as it was written.
     """
-    seen = performance.keyed
-    action[RAW] = performance.values[seen].ravel().tolist()
-    action[TIMES] = performance.time_s[seen].tolist()
-    action[HELD] = (np.append(seen[1:], True)[seen] == 0).astype(int).tolist()
-    action[SOURCES], action[LINK] = json.dumps(performance.sources), performance.link.ravel().tolist()
+    _store(action, performance)
     with together(root) as result:
         result.controls.clear()
         result.action, result.existing, result.head = action, existing, None
@@ -93,6 +89,34 @@ def keep(
             entry.use, entry.gain, entry.low, entry.high = row.use, row.strength, row.low, row.high
             entry.solved = row.strength if row.use else 0.0
         action[WRITTEN] = _fingerprint(result, action)
+
+
+def _store(action: bpy.types.Action, performance: Performance) -> None:
+    seen = performance.keyed
+    action[RAW] = performance.values[seen].ravel().tolist()
+    action[TIMES] = performance.time_s[seen].tolist()
+    action[HELD] = (np.append(seen[1:], True)[seen] == 0).astype(int).tolist()
+    action[SOURCES], action[LINK] = json.dumps(performance.sources), performance.link.ravel().tolist()
+
+
+def solve_again(root: bpy.types.Object, performance: Performance, table: Mapping) -> None:
+    """Put newly solved values in the place of a result's, under the same settings and on the same Action.
+
+    Args:
+        root: with a result.
+        performance: of the same rig; controls that it lacks go to rest.
+        table: that it was solved with, in its order.
+    """
+    with together(root) as result:
+        place = {(row.name, row.kind): number for number, row in enumerate(table)}
+        columns = [place.get((row.name, row.kind), -1) for row in result.controls]
+        values, link = (
+            np.hstack([array, np.zeros((len(array), 1))])[:, columns]
+            for array in (performance.values, performance.link.reshape(-1, len(table)))
+        )
+        _store(result.action, replace(performance, values=values, link=link))
+        for row, column in zip(result.controls, columns, strict=True):
+            row.solved = table[column].strength if column >= 0 and table[column].use else 0.0
 
 
 def forget(root: bpy.types.Object) -> None:

@@ -14,7 +14,7 @@ from ...backend.errors import MicrofaceError
 from ...backend.retarget.mapping import KEYS_ENOUGH, on_rig, read_mapping, write_mapping
 from ...backend.retarget.performance import Performance, read_performance
 from ...backend.retarget.rig import read_rig, write_rig
-from ..result import attached
+from ..result import attached, result_of
 from . import result
 from .build import save_whole
 from .probe import probe
@@ -22,6 +22,7 @@ from .rate import seconds_to_frame, set_rate
 from .rig import Control, find_character, find_controls
 from .rig_action import Existing, refuse_animated, write_action
 from .rig_curves import rest_of
+from .table import table_of
 
 Opener = Callable[[str], object]
 
@@ -115,6 +116,37 @@ def key_from_file(
             root, action, controls, rests, performance, table, existing=existing, start=start, strength=strength
         )
     return action
+
+
+def refuse_following(thing: bpy.types.Object) -> None:
+    """What follows a head cannot be moved to see what it does.
+
+    Raises:
+        MicrofaceError: ``following``.
+    """
+    if result_of(thing).carrier:
+        raise MicrofaceError("following", f"{thing.name} follows a head.", "Stop following it, and try again.")
+
+
+def write_table(thing: bpy.types.Object, path: Path) -> None:
+    """The table of a result as it is set.
+
+    Raises:
+        MicrofaceError: as `write_mapping`.
+    """
+    write_mapping(path, table_of(result_of(thing)))
+
+
+def solve_again_from_file(thing: bpy.types.Object, folder: Path) -> bpy.types.Action:
+    """Lay what the worker found on the result that is there; `thing` is the one with its settings.
+
+    Raises:
+        MicrofaceError: as `read_performance`.
+    """
+    rig = read_rig(folder / "rig.npz")
+    table = on_rig(read_mapping(folder / "table.json"), rig)
+    result.solve_again(thing, read_performance(folder / "controls.npz"), table)
+    return result_of(thing).action
 
 
 def save_table(folder: Path, path: Path) -> None:
