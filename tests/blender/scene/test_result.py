@@ -10,10 +10,13 @@ import bpy
 import numpy as np
 import pytest
 from mathutils import Matrix, Vector
+from microface.backend.errors import MicrofaceError
 from microface.backend.retarget.mapping import Mapping, Row
-from microface.backend.retarget.performance import Performance
+from microface.backend.retarget.performance import Performance, write_performance
+from microface.backend.retarget.rig import read_rig
 from microface.operators.result import chosen_character, result_of
 from microface.operators.scene import result
+from microface.operators.scene.retarget import key_from_file, probe_to_file
 from microface.operators.scene.rig import Control, find_character, find_controls
 from microface.operators.scene.rig_action import write_action
 from microface.operators.scene.rig_curves import rest_of
@@ -272,3 +275,28 @@ def test_gains_count_from_what_was_solved(rig: bpy.types.Object) -> None:
     show(performance.time_s[5])
     assert blocks()["smile_L"].value == pytest.approx(value(performance, "smile_L", 5) / 2, abs=1e-6)
     assert blocks()["smile_R"].value == 0
+
+
+def test_animation_made_while_the_worker_runs_is_seen(rig: bpy.types.Object, tmp_path: Path) -> None:
+    probe_to_file(bpy.context, rig, "refuse", "auto", tmp_path)
+    names = read_rig(tmp_path / "rig.npz").names
+    write_performance(tmp_path / "controls.npz", acted(list(names)))
+    blocks()["smile_R"].keyframe_insert("value", frame=1)
+    before = len(bpy.data.actions)
+    with pytest.raises(MicrofaceError, match="animated already"):
+        key_from_file(bpy.context, rig, tmp_path, "clip", "refuse", 1.0, 1.0)
+    assert (len(bpy.data.actions), result_of(rig).action) == (before, None)
+
+
+@pytest.mark.parametrize(("which", "refused"), [("auto", True), ("bones", True), ("all", True), ("keys", False)])
+def test_animated_bones_are_told_before_the_work(
+    rig: bpy.types.Object, tmp_path: Path, which: str, refused: bool
+) -> None:
+    """Where they may be moved: a rig of few keys needs its bones."""
+    rig.pose.bones["lid.L"].keyframe_insert("location", frame=1)
+    if refused:
+        with pytest.raises(MicrofaceError, match="Rig is animated already"):
+            probe_to_file(bpy.context, rig, "refuse", which, tmp_path)
+        return
+    probe_to_file(bpy.context, rig, "refuse", which, tmp_path)
+    assert (tmp_path / "rig.npz").is_file()
