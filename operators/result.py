@@ -170,7 +170,7 @@ def forget_keys(thing: bpy.types.Object, path: str) -> None:
             curves.remove(curve)
 
 
-@persistent
+@persistent  # type: ignore[untyped-decorator]
 def _follow_keys(_scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> None:
     """Strengths may be keyed: their curves say nothing to those who depend on them."""
     if not graph.id_type_updated("ACTION") or _held:

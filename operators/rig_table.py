@@ -27,7 +27,7 @@ class _TableFile:
         """Ask for the file."""
         if not self.filepath:
             self.filepath = f"{chosen_character(context).name}.rig.json"
-        context.window_manager.fileselect_add(self)
+        context.window_manager.fileselect_add(self)  # type: ignore[arg-type]  # mixed into an Operator
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:

@@ -23,7 +23,7 @@ from .captured import bone_path, curves_of, points_of
 from .mirrored import mirror
 from .result import REGIONS, controls_of, factors, limits, raw_of
 from .rig import Control, keyed
-from .rig_curves import Rest, paths_of, rotation_channel
+from .rig_curves import Rest, matrix_of, paths_of, rotation_channel
 from .strength import add_variable
 
 Array = NDArray[np.float64]
@@ -112,7 +112,9 @@ def value_name(number: int) -> str:
     return f"control {number}"
 
 
-def _sources(carrier: bpy.types.Object, head: bpy.types.Object, names: Sequence[str]) -> dict[int, tuple[bpy.types.ID, str]]:
+def _sources(
+    carrier: bpy.types.Object, head: bpy.types.Object, names: Sequence[str]
+) -> dict[int, tuple[bpy.types.ID, str]]:
     """Where each source that the head has is read: a key itself, a joint's turn from the carrier."""
     keys, rig, out = head.data.shape_keys, head.parent, {}
     for row, name in enumerate(names):
@@ -172,33 +174,33 @@ def _drive_rig(
 ) -> None:
     """The rig's own channels, from the values of its controls."""
     bones: dict[tuple[bpy.types.PoseBone, str], dict[int, int]] = {}
-    rest_of = {}
+    stands: dict[bpy.types.PoseBone, Rest] = {}
     for number in acting:
         control = controls[number]
         if control.kind in ("rotation", "location"):
             bones.setdefault((control.owners[0], control.kind), {})[control.index] = number
-            rest_of[control.owners[0]] = np.reshape(rests[number], (4, 4))
+            stands[control.owners[0]] = rests[number]
             continue
         for (owner, path), rest in zip(paths_of(control), rests[number], strict=True):
             _add(owner, path, -1, {"v": (carrier, f'["{value_name(number)}"]')}, f"{rest:.7g}+v")
     for (bone, kind), axes in bones.items():
         variables: Variables = {"xyz"[axis]: (carrier, f'["{value_name(number)}"]') for axis, number in axes.items()}
         if kind == "location":
-            _shift(bone, rest_of[bone], variables)
+            _shift(bone, matrix_of(stands[bone]), variables)
         else:
-            _turn(carrier, bone, rest_of[bone], variables)
+            _turn(carrier, bone, stands[bone], variables)
 
 
-def _shift(bone: bpy.types.PoseBone, rest: Array, variables: Variables) -> None:
+def _shift(bone: bpy.types.PoseBone, rest: Matrix, variables: Variables) -> None:
     for index in range(3):
-        words = [f"{rest[index, 'xyz'.index(axis)]:+.7g}*{axis}" for axis in variables]
-        _add(bone.id_data, bone.path_from_id("location"), index, variables, f"{rest[index, 3]:.7g}{''.join(words)}")
+        words = [f"{rest[index]['xyz'.index(axis)]:+.7g}*{axis}" for axis in variables]
+        _add(bone.id_data, bone.path_from_id("location"), index, variables, f"{rest[index][3]:.7g}{''.join(words)}")
 
 
-def _turn(carrier: bpy.types.Object, bone: bpy.types.PoseBone, rest: Array, variables: Variables) -> None:
+def _turn(carrier: bpy.types.Object, bone: bpy.types.PoseBone, rest: Rest, variables: Variables) -> None:
     """The bone's rest, then its turns: as a quaternion on the carrier, and from there in the bone's own rotation mode."""
     absent = {axis for axis in "xyz" if axis not in variables}
-    w, x, y, z = Matrix(rest).to_quaternion()
+    w, x, y, z = matrix_of(rest).to_quaternion()[:]
     rows = ((w, -x, -y, -z), (x, w, -z, y), (y, z, w, -x), (z, -y, x, w))
     places: Variables = {}
     for letter, row in zip(QUATERNION, rows, strict=True):
@@ -208,8 +210,8 @@ def _turn(carrier: bpy.types.Object, bone: bpy.types.PoseBone, rest: Array, vari
             expression = expression.replace(f"+{axis}*{axis}", "").replace(f"{axis}*{axis}+", "")
         name = f"{value_name_of(bone)} {letter}"
         places[letter] = (carrier, _drive(carrier, name, variables, expression))
-    for index, words in enumerate(_channels(bone.rotation_mode)):
-        _add(bone.id_data, bone.path_from_id(rotation_channel(bone)), index, places, words)
+    for index, expression in enumerate(_channels(bone.rotation_mode)):
+        _add(bone.id_data, bone.path_from_id(rotation_channel(bone)), index, places, expression)
 
 
 def value_name_of(bone: bpy.types.PoseBone) -> str:
@@ -223,7 +225,7 @@ def _channels(mode: str) -> tuple[str, ...]:
         return tuple(QUATERNION)
     if mode == "AXIS_ANGLE":
         return (ANGLE, "x", "y+1e-12", "z")  # an axis of no turn is y
-    i, j, k = mode.lower()
+    i, j, k = (letter for letter in mode.lower())
     even = ("XYZ".index(mode[1]) - "XYZ".index(mode[0])) % 3 == 1
     minus, plus = ("-", "+") if even else ("+", "-")
     first = f"atan2(2*(w*{i}{plus}{j}*{k}),1-2*({i}*{i}+{j}*{j}))"
@@ -246,7 +248,7 @@ def _undrive(control: Control, rest: Rest) -> None:
         control.owners[0][control.owners[1]] = rest[0]
         control.owner.update_tag()
     else:
-        control.owners[0].matrix_basis = Matrix(np.reshape(rest, (4, 4)))
+        control.owners[0].matrix_basis = matrix_of(rest)
 
 
 def live_values(root: bpy.types.Object, scene: bpy.types.Scene, frames: Array) -> Array:

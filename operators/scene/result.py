@@ -192,7 +192,9 @@ def strengths(root: bpy.types.Object, frames: Array) -> Array:
     rows = []
     for region in REGIONS:
         curve = curves.get(strength_path(region))
-        rows.append(sampled(curve, frames) if curve else np.full(len(frames), getattr(result, strength_property(region))))
+        rows.append(
+            sampled(curve, frames) if curve else np.full(len(frames), getattr(result, strength_property(region)))
+        )
     return np.array(rows)
 
 
@@ -243,7 +245,7 @@ def _write(root: bpy.types.Object) -> None:
     if WRITTEN in action and action[WRITTEN] != _fingerprint(result, action):
         copy = action.copy()
         copy.name, copy.use_fake_user = f"{action.name} edited", True
-    before = tuple(action.frame_range)
+    before = (action.frame_range[0], action.frame_range[1])
     existing: Any = result.existing
     write_curves(action, curves_of(controls, rests, values, acting), when, existing)
     _fit_strips(controls, action, before)
@@ -264,21 +266,24 @@ def _curves(result: MICROFACE_PG_result, controls: Sequence[Control]) -> list[tu
 def _fingerprint(result: MICROFACE_PG_result, action: bpy.types.Action) -> str:
     """Of all keys, to see whether somebody has edited them."""
     found = hashlib.blake2b(digest_size=16)
-    for _, curve in sorted(_curves(result, controls_of(result)[0]), key=lambda one: (one[1].data_path, one[1].array_index)):
+    for _, curve in sorted(
+        _curves(result, controls_of(result)[0]), key=lambda one: (one[1].data_path, one[1].array_index)
+    ):
         flat = np.empty(2 * len(curve.keyframe_points), np.float32)
         curve.keyframe_points.foreach_get("co", flat)
         found.update(flat.tobytes())
     return found.hexdigest()
 
 
-def _fit_strips(controls: Sequence[Control], action: bpy.types.Action, before: tuple[float, ...]) -> None:
+def _fit_strips(controls: Sequence[Control], action: bpy.types.Action, before: tuple[float, float]) -> None:
     """Strips of the Action begin and end with its keys, where they were moved to and as slow as they were made."""
+    first, last = action.frame_range[0], action.frame_range[1]
     for owner in dict.fromkeys(owner for control in controls for owner in control.datablocks):
         data = owner.animation_data
         for strip in [strip for track in (data.nla_tracks if data else ()) for strip in track.strips]:
-            if strip.action == action and tuple(action.frame_range) != before:
-                start = strip.frame_start + (action.frame_range[0] - before[0]) * strip.scale
-                scale, (first, last) = strip.scale, action.frame_range
+            if strip.action == action and (first, last) != before:
+                scale = strip.scale
+                start = strip.frame_start + (first - before[0]) * scale
                 strip.action_frame_start, strip.action_frame_end = first, last
                 strip.scale = scale
                 strip.frame_start, strip.frame_end = start, start + scale * (last - first)

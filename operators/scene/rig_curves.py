@@ -44,6 +44,11 @@ def rest_of(control: Control) -> Rest:
     return tuple(number for row in matrix for number in row)
 
 
+def matrix_of(rest: Rest) -> Matrix:
+    """Where a bone rests."""
+    return Matrix([rest[start : start + 4] for start in range(0, 16, 4)])
+
+
 def paths_of(control: Control) -> list[tuple[bpy.types.ID, str]]:
     """The datablocks and paths that move with a control."""
     if control.kind == "key":
@@ -95,10 +100,10 @@ def curves_of(
 
 def _bone_curves(bone: bpy.types.PoseBone, rest: Rest, moved: Array, kinds: set[str]) -> Iterator[Curve]:
     """Rotation and location of one bone from its turns and shifts (2, N, 3), in its own rotation mode."""
-    matrix = np.reshape(rest, (4, 4))
+    matrix = np.array(matrix_of(rest))
     channels: dict[str, Array] = {}
     if "rotation" in kinds:
-        turned = _product(np.array(Matrix(matrix).to_quaternion()), quaternions(moved[0]))
+        turned = _product(np.array(matrix_of(rest).to_quaternion()), quaternions(moved[0]))
         channels[rotation_channel(bone)] = _in_mode(turned, bone.rotation_mode)
     if "location" in kinds:
         channels["location"] = matrix[:3, 3] + moved[1] @ matrix[:3, :3].T
@@ -150,9 +155,10 @@ def euler(turns: Array, mode: str) -> Array:
 
 def _followed(turns: Array, mode: str) -> Array:
     """Angles (N, 3), each as near as can be to the one before: where an order is close to its own limit."""
-    out, before = [], None
-    for turn in turns:
-        now = Quaternion(turn)
+    out = np.empty((len(turns), 3))
+    before: Any = None
+    for row, turn in enumerate(turns):
+        now: Any = Quaternion(turn)
         before = now.to_euler(mode, before) if before is not None else now.to_euler(mode)
-        out.append(tuple(before))
-    return np.array(out)
+        out[row] = before[:]
+    return out
