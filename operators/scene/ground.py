@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import compat
 from .action import LINEAR, add_curve
+from .rig_curves import paths_played
 
 GROUND = "neutral"  # its name
 
@@ -29,7 +30,7 @@ def lay_ground(keys: bpy.types.Key, paths: Iterable[str]) -> None:
     ground = next((track for track in tracks if track.name == GROUND), None)
     lowest = not tracks or tracks[0] == ground
     strips = [strip for track in tracks if track != ground for strip in track.strips]
-    theirs = set() if lowest else {path for strip in strips for path in _paths(strip)}
+    theirs = set() if lowest else {path for strip in strips for path in paths_played(strip)}
     strip = ground.strips[0] if ground else _ground_strip(keys)
     bag = compat.channelbag(strip.action, strip.action_slot)
     for path in paths:
@@ -44,10 +45,3 @@ def _ground_strip(keys: bpy.types.Key) -> bpy.types.NlaStrip:
     strip = track.strips.new(GROUND, 0, action)
     strip.action_slot = action.slots.new(id_type="KEY", name=keys.name)
     return strip
-
-
-def _paths(strip: bpy.types.NlaStrip) -> set[str]:
-    """What a strip moves."""
-    if not strip.action or not strip.action_slot:
-        return set()
-    return {curve.data_path for curve in compat.channelbag(strip.action, strip.action_slot).fcurves}

@@ -20,10 +20,11 @@ from ..head import STRENGTH, strength_property
 from ..result import MICROFACE_PG_result, result_of, strength_path
 from .action import key_path
 from .captured import bone_path, curves_of, points_of
+from .ground import GROUND
 from .mirrored import mirror
 from .result import REGIONS, controls_of, factors, limits, raw_of
-from .rig import Control, keyed
-from .rig_curves import Rest, matrix_of, paths_of, rotation_channel
+from .rig import Control
+from .rig_curves import Rest, matrix_of, paths_of, paths_played, rotation_channel
 from .strength import add_variable
 
 Array = NDArray[np.float64]
@@ -57,13 +58,18 @@ def follow(root: bpy.types.Object, head: bpy.types.Object) -> None:
 
 
 def _refuse_keyed(result: MICROFACE_PG_result, controls: Sequence[Control]) -> None:
-    """A driver hides what else moves its property."""
+    """A driver hides what else moves its property; what the result itself hides already is none of its doing."""
     for owner, path in (place for control in controls for place in paths_of(control)):
         data = owner.animation_data
-        other = data and (data.action not in (None, result.action) or data.nla_tracks)
-        if other and keyed(owner, path):
+        if not data:
+            continue
+        if data.action == result.action and data.action_blend_type == "REPLACE" and path in paths_played(data):
+            continue
+        tracks = [track for track in data.nla_tracks if data.use_nla and not track.mute and track.name != GROUND]
+        others = [data, *(strip for track in tracks for strip in track.strips if not strip.mute)]
+        if any(path in paths_played(one) for one in others if one.action != result.action):
             text = f"{owner.name} is animated by something else too, which following a head would hide."
-            raise MicrofaceError("animated_rig", text, "Retarget with Replace, or mute that animation for good.")
+            raise MicrofaceError("animated_rig", text, "Retarget with Replace, or mute that animation.")
 
 
 def leave(root: bpy.types.Object) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from mathutils import Matrix, Quaternion
 from numpy.typing import NDArray
 
+from ..compat import channelbag
 from .action import quaternions
 from .rig import Control, bone_keyed, key_rest, property_path, property_rest
 
@@ -58,6 +59,13 @@ def paths_of(control: Control) -> list[tuple[bpy.types.ID, str]]:
     bone = control.owners[0]
     name = rotation_channel(bone) if control.kind == "rotation" else "location"
     return [(bone.id_data, bone.path_from_id(name))]
+
+
+def paths_played(one: bpy.types.AnimData | bpy.types.NlaStrip) -> set[str]:
+    """What an action moves by the slot that a datablock or a strip plays."""
+    if not one.action or not one.action_slot:
+        return set()
+    return {curve.data_path for curve in channelbag(one.action, one.action_slot).fcurves}
 
 
 def rotation_channel(bone: bpy.types.PoseBone) -> str:

@@ -223,9 +223,14 @@ def test_what_else_animates_the_rig_is_not_hidden(linked: Any) -> None:
     bag = action.layers.new("Layer").strips.new(type="KEYFRAME").channelbag(slot, ensure=True)
     bag.fcurves.new('key_blocks["smile_L"].value').keyframe_points.insert(1, 0.5)
     track.strips.new("artist", 1, action).action_slot = slot
+    assert bpy.ops.microface.link_head() == {"FINISHED"}  # the result has replaced it
+    bpy.ops.microface.unlink_head()
+    keys.animation_data.action_blend_type = "ADD"
     with pytest.raises(RuntimeError, match="animated by something else"):
         bpy.ops.microface.link_head()
     assert not [one for one in bpy.data.objects if "follows" in one.name]
+    track.mute = True
+    assert bpy.ops.microface.link_head() == {"FINISHED"}
 
 
 def test_a_head_that_is_gone_is_told(linked: Any, addon: ModuleType) -> None:
