@@ -57,7 +57,7 @@ class MICROFACE_PT_controls(Tab, bpy.types.Panel):
         layout, result = self.layout, result_of(chosen_character(context))
         layout.template_list("MICROFACE_UL_controls", "", result, "controls", result, "chosen", rows=ROWS)
         if 0 <= result.chosen < len(result.controls):
-            self._draw_control(layout.box().column(align=True), result.controls[result.chosen])
+            _draw_control(layout.box().column(align=True), result.controls[result.chosen])
         row = layout.row(align=True)
         row.operator(MICROFACE_OT_load_table.bl_idname, text="Load...", icon="FILEBROWSER")
         row.operator(MICROFACE_OT_save_table.bl_idname, text="Save...", icon="FILE_TICK")
@@ -68,16 +68,17 @@ class MICROFACE_PT_controls(Tab, bpy.types.Panel):
         button = row.operator(MICROFACE_OT_retarget.bl_idname, text="Solve with This Table", icon="FILE_REFRESH")
         button.filepath, button.again = properties.job(context).take, True
 
-    def _draw_control(self, column: bpy.types.UILayout, control: MICROFACE_PG_control) -> None:
-        """All of a row, which a narrow sidebar cannot show."""
-        column.label(text=f"{control.name}, {control.kind}")
-        column.label(text=f"Source: {control.units}" if control.units else "Source: the skin it moves")
-        column.use_property_split = True
-        column.use_property_decorate = False
-        column.prop(control, "region")
-        row = column.row(align=True)
-        row.prop(control, "low")
-        row.prop(control, "high", text="To")
-
 
 CLASSES = (MICROFACE_UL_controls, MICROFACE_PT_controls)
+
+
+def _draw_control(column: bpy.types.UILayout, control: MICROFACE_PG_control) -> None:
+    """All of a row, which a narrow sidebar cannot show."""
+    column.label(text=f"{control.name}, {control.kind}")
+    column.label(text=f"Source: {control.units}" if control.units else "Source: the skin it moves")
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop(control, "region")
+    row = column.row(align=True)
+    row.prop(control, "low")
+    row.prop(control, "high", text="To")
