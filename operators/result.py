@@ -145,7 +145,9 @@ def strength_path(region: str) -> str:
 def chosen_character(context: bpy.types.Context) -> bpy.types.Object | None:
     """The root of the active object's character if there is a result on it. Cheap enough for a panel."""
     thing = context.view_layer.objects.active if context.view_layer else None
-    rig = next((one.object for one in thing.modifiers if one.type == "ARMATURE" and one.object), None) if thing else None
+    rig = (
+        next((one.object for one in thing.modifiers if one.type == "ARMATURE" and one.object), None) if thing else None
+    )
     thing = rig or thing
     while thing is not None and not result_of(thing).action:
         thing = thing.parent
