@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import bpy
 
 from .operators import (
+    bake_result,
     before_after,
     choose_video,
     command_line,
@@ -23,6 +24,7 @@ from .operators import (
     insert_event,
     job,
     keying,
+    link_head,
     micro_expressions,
     next_step,
     play_event,
@@ -31,7 +33,9 @@ from .operators import (
     properties,
     reconstruct,
     reset_strength,
+    result,
     retarget,
+    rig_table,
     skin,
     spans,
     takes,
@@ -41,6 +45,7 @@ from .panels import curves, event_list, exchange, preferences, strength
 from .panels import keying as keying_panel
 from .panels import reconstruct as reconstruct_panels
 from .panels import retarget as retarget_panel
+from .panels import rig_table as rig_table_panel
 
 CLASSES = (
     *properties.CLASSES,
@@ -49,6 +54,7 @@ CLASSES = (
     *edit_event.CLASSES,
     *play_event.CLASSES,
     *keying.CLASSES,
+    *result.CLASSES,
     *insert_event.CLASSES,
     *compare.CLASSES,
     *before_after.CLASSES,
@@ -70,12 +76,16 @@ CLASSES = (
     *reset_strength.CLASSES,
     *retarget.CLASSES,
     *face_pins.CLASSES,
+    *rig_table.CLASSES,
+    *link_head.CLASSES,
+    *bake_result.CLASSES,
     *event_list.CLASSES,
     *compare_panel.CLASSES,
     *strength.CLASSES,
     *keying_panel.CLASSES,
     *curves.CLASSES,
     *retarget_panel.CLASSES,
+    *rig_table_panel.CLASSES,
     *exchange.CLASSES,
     *preferences.CLASSES,
 )
@@ -96,6 +106,8 @@ def register() -> None:
         undo.callback(micro_expressions.detach)
         keying.attach()
         undo.callback(keying.detach)
+        result.attach()
+        undo.callback(result.detach)
         command = bpy.utils.register_cli_command("microface", command_line.main)
         undo.callback(bpy.utils.unregister_cli_command, command)
         atexit.register(job.end)

@@ -3,8 +3,8 @@
 
 import bpy
 
-from . import compat
 from .head import NAMES, chosen_head, strength_property
+from .result import forget_keys
 
 
 class MICROFACE_OT_reset_strength(bpy.types.Operator):
@@ -24,20 +24,10 @@ class MICROFACE_OT_reset_strength(bpy.types.Operator):
         """Set all six."""
         head = chosen_head(context)
         for region in ("", *NAMES):
-            _forget_keys(head, f'["{strength_property(region)}"]')
+            forget_keys(head, f'["{strength_property(region)}"]')
             head[strength_property(region)] = 1.0
         head.update_tag()
         return {"FINISHED"}
-
-
-def _forget_keys(head: bpy.types.Object, path: str) -> None:
-    animation = head.animation_data
-    if not animation or not animation.action or not animation.action_slot:
-        return
-    curves = compat.channelbag(animation.action, animation.action_slot).fcurves
-    curve = curves.find(path)
-    if curve:
-        curves.remove(curve)
 
 
 CLASSES = (MICROFACE_OT_reset_strength,)

@@ -14,6 +14,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 from ..backend.errors import MicrofaceError
 from ..backend.messages import Message, Report
 from . import job, properties
+from .result import chosen_character, lent, result_of
 
 Run = Callable[[list[str], list[Path]], Message]  # the worker: argv, outputs -> its last message
 
@@ -51,6 +52,11 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         description="A saved table of controls (JSON): which to use, how strongly and how far; empty to find out",
         options={"SKIP_SAVE"},
     )
+    again: BoolProperty(
+        name="With This Table",
+        description="Solve anew with the table in the panel, in the place of the result that is there, under its settings",
+        options={"SKIP_SAVE"},
+    )
     save_table: BoolProperty(
         name="Save Table",
         description="Write the table of controls beside the result, to edit it and use it again",
@@ -84,16 +90,22 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         """The take, and how it is to be put on the rig."""
         if not self.filepath:
             return {}
-        names = ("filepath", "controls", "existing", "table", "save_table", "turn_head", "strength", "start")
+        names = ("filepath", "controls", "existing", "table", "save_table", "turn_head", "strength", "start", "again")
         return {name: getattr(self, name) for name in names}
 
     def prepare(self, context: bpy.types.Context) -> tuple[list[str], Sequence[Path]]:
         """Probe the rig and write the choice as a command line."""
-        from .scene.retarget import probe_to_file
+        from .scene.retarget import probe_to_file, refuse_following, write_table
 
         self.files = tempfile.TemporaryDirectory(prefix="microface-")  # removed with the operator
         self.thing, folder = context.active_object.name, Path(self.files.name)
-        probe_to_file(context, context.active_object, self.existing, folder / "rig.npz")
+        character = chosen_character(context) if self.again else None
+        if character:
+            refuse_following(character)
+            self.thing = character.name
+            self.table, self.existing = str(folder / "map.json"), "replace"
+            write_table(character, folder / "map.json")
+        probe_to_file(context, context.active_object, self.existing, self.controls, folder)
         take, out = Path(bpy.path.abspath(self.filepath)), folder / "controls.npz"
         argv = ["retarget", str(take), "--basis", str(folder / "rig.npz"), "--out", str(out)]
         last = properties.job(context)  # of the last take the head is known, though its field may have changed since
@@ -101,19 +113,23 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         argv += ["--controls", self.controls, *_of_head(bpy.path.abspath(head))]
         argv += ["--turn-head"] if self.turn_head else []
         argv += ["--map", bpy.path.abspath(self.table)] if self.table else []
-        argv += ["--save-map", str(_table_path(take))] if self.save_table else []
-        return argv, [out]
+        return [*argv, "--save-map", str(folder / "table.json")], [out]
 
     def finish(self, context: bpy.types.Context, result: Message) -> None:
         """Key the rig."""
-        from .scene.retarget import key_from_file
+        from .scene.retarget import key_from_file, save_table, solve_again_from_file
 
         name = Path(self.filepath).name.partition(".")[0]
         thing, folder = bpy.data.objects.get(self.thing), Path(self.files.name)
         if thing is None:
             text = f"There is no object '{self.thing}' any more."
             raise MicrofaceError("rig_changed", text, "Make the character active, and retarget again.")
-        action = key_from_file(context, thing, folder, name, self.existing, self.start, self.strength)
+        if self.again and result_of(thing).action:
+            action = solve_again_from_file(thing, folder)
+        else:
+            action = key_from_file(context, thing, folder, name, self.existing, self.start, self.strength)
+        if self.save_table:
+            save_table(folder, _table_path(Path(bpy.path.abspath(self.filepath))))
         self.report({"INFO"}, f"{action.name}: {result['text']}")
 
 
@@ -140,7 +156,7 @@ def retarget_file(options: argparse.Namespace, run: Run, report: Report) -> Mess
         MicrofaceError: what is wrong with the character, before the work starts or when it is keyed.
     """
     from ..backend.outputs import refuse_same
-    from .scene.retarget import key_from_file, open_character, probe_to_file, save_character
+    from .scene.retarget import key_from_file, open_character, probe_to_file, save_character, save_table
     from .scene.rig import find_character
 
     refuse_same(options.take, *filter(None, (options.out, options.save_map)))
@@ -152,27 +168,21 @@ def retarget_file(options: argparse.Namespace, run: Run, report: Report) -> Mess
     with tempfile.TemporaryDirectory(prefix="microface-") as name:
         folder = Path(name)
         report({"type": "progress", "stage": "moving its controls", "value": 0.0, "seconds_left": None, "rate": None})
-        probe_to_file(context, thing, options.existing, folder / "rig.npz")
+        probe_to_file(context, thing, options.existing, options.controls, folder)
         argv = ["retarget", str(options.take), "--basis", str(folder / "rig.npz")]
         argv += ["--out", str(folder / "controls.npz"), "--controls", options.controls, *_of_head(options.head)]
         argv += ["--turn-head"] if options.turn_head else []
         argv += ["--map", str(options.map)] if options.map else []
-        argv += ["--save-map", str(options.save_map)] if options.save_map else []
-        last = run(argv, [path for path in (options.save_map,) if path])
+        last = run([*argv, "--save-map", str(folder / "table.json")], [])
         if last["type"] != "result":
             return last
         clip = options.take.name.partition(".")[0]
-        key_from_file(
-            context,
-            thing,
-            folder,
-            clip,
-            options.existing,
-            1.0,
-            options.strength,
-            dressed={options.rig.suffix.lower(), options.out.suffix.lower()} != {".blend"},
-        )
-    save_character(options.out, find_character(context, thing))
+        dressed = {options.rig.suffix.lower(), options.out.suffix.lower()} != {".blend"}
+        with lent():
+            key_from_file(context, thing, folder, clip, options.existing, 1.0, options.strength, dressed=dressed)
+            save_character(options.out, find_character(context, thing))
+        if options.save_map:
+            save_table(folder, options.save_map)
     files = [str(path) for path in (options.out, options.save_map) if path]
     return {**last, "character": str(options.out), "files": files, "text": f"{last['text']}\nwrote {options.out}"}
 

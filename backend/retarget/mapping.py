@@ -30,6 +30,7 @@ from .rig import KINDS, Rig
 FORMAT, VERSION = "microface rig mapping", 1
 MAX_BYTES = 10_000_000
 MOST_STRENGTH = 10.0
+KEYS_ENOUGH = 15  #: face keys with which a rig needs no bones
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,15 @@
     used           (K,)    uint8    1 for controls that can move the face
     explained      ()      float64  share of the motion that the rig can show, rms over face and clip; 0 by names
     method         ()      text     surface, or names where no face was found on the rig
+    regions        (K,)    text     brows, eyes, nose, mouth or jaw: whose strength acts on it; empty for none
+    sources        (S,)    text     keys and turns of the head that it may follow live (link.py)
+    link           (S, K)  float32  what each of them is on each control
 """
 
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,9 @@ FIELDS: Schema = {
     "used": ("|u1", ("K",)),
     "explained": ("<f8", ()),
     "method": ("U", ()),
+    "regions": ("U", ("K",)),
+    "sources": ("U", ("S",)),
+    "link": ("<f4", ("S", "K")),
 }
 
 
@@ -52,6 +58,9 @@ class Performance:
     used: NDArray[np.bool_]  #: (K,) controls that can move the face at all
     explained: float  #: share of the motion that the controls show, rms over face and clip; 0 by names
     method: str = "surface"  #: surface or names
+    regions: tuple[str, ...] = ()  #: (K,) whose strength acts on each; none is known when left out
+    sources: tuple[str, ...] = ()  #: (S,) of the head, which the controls may follow
+    link: Array = field(default_factory=lambda: np.zeros((0, 0)))  #: (S, K)
 
 
 def write_performance(path: Path, performance: Performance) -> None:
@@ -61,7 +70,10 @@ def write_performance(path: Path, performance: Performance) -> None:
         MicrofaceError: as `atomic.whole_file`.
     """
     arrays: dict[str, Any] = {name: getattr(performance, name) for name in FIELDS if name != "schema_version"}
-    arrays |= {"schema_version": VERSION, "names": text(performance.names)}
+    count = len(performance.names)
+    arrays |= {"schema_version": VERSION, "link": performance.link.reshape(-1, count)}
+    arrays |= {"names": text(performance.names), "sources": text(performance.sources)}
+    arrays["regions"] = text(performance.regions or ("",) * count)
     with whole_file(path) as part, zipfile.ZipFile(part, "w") as archive:
         for name, (kind, _) in FIELDS.items():
             npz.write(archive, name, np.asarray(arrays[name], None if kind == "U" else kind))
@@ -82,4 +94,7 @@ def read_performance(path: Path) -> Performance:
         used=arrays["used"] > 0,
         explained=float(arrays["explained"]),
         method=str(arrays["method"]),
+        regions=tuple(arrays["regions"].tolist()),
+        sources=tuple(arrays["sources"].tolist()),
+        link=arrays["link"].astype(np.float64),
     )

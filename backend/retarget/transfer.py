@@ -14,10 +14,12 @@ from ...models.head.units import UNIT_NAMES
 from ..errors import MicrofaceError
 from ..exchange.arkit import weights_of
 from ..types import BRIDGED, Take
+from . import link
 from .canvas import Canvas, find_face
 from .correspondence import Correspondence, correspond
-from .mapping import Mapping, limited, on_rig, proposed
+from .mapping import KEYS_ENOUGH, Mapping, limited, on_rig, proposed
 from .performance import Performance
+from .region import control_regions, named_region
 from .rig import Rig
 from .solve import solve
 from .source import SurfaceMotion, at_rest, surface_motion
@@ -28,7 +30,6 @@ Array = NDArray[np.float64]
 ELSEWHERE = 0.2  #: of what a control moves anywhere it must move on the face: an eyeball's turn drags the lids a little
 MOST_GAIN = 1.5  #: what is lost for more than that is not a matter of size
 STILL, STILL_WEIGHT = 0.1, 3.0  #: of the motion: skin that moves less than that counts so much more
-KEYS_ENOUGH = 15  #: face keys with which a rig needs no bones
 
 
 @dataclass(frozen=True)
@@ -211,8 +212,15 @@ def retarget(
         named = table or proposed(rig, chosen(rig, np.ones(len(rig.names), bool), which))
         if error.code != "no_face_on_rig" or not any(row.use and row.units for row in named):
             raise
-        return by_names(take, rig, named), named
+        found, follows = by_names(take, rig, named), link.by_names(take, named)
+        return _with_link(found, follows, tuple(named_region(row) for row in named)), named
     if table is None:
         used = chosen(rig, facial(laid, rig), which) | turning(laid.turners, rig, which, turn_head)
         table = proposed(rig, used)
-    return perform(laid, rig, surface_motion(take, head, np.unique(laid.match.corner)), table), table
+    found = perform(laid, rig, surface_motion(take, head, np.unique(laid.match.corner)), table)
+    follows = link.by_surface(laid, rig, person, take, table)
+    return _with_link(found, follows, control_regions(person, laid.match, laid.basis, table)), table
+
+
+def _with_link(found: Performance, follows: link.Link, regions: tuple[str, ...]) -> Performance:
+    return replace(found, regions=regions, sources=follows.sources, link=follows.matrix)

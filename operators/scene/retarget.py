@@ -12,8 +12,11 @@ import numpy as np
 
 from ...backend.atomic import whole_file
 from ...backend.errors import MicrofaceError
+from ...backend.retarget.mapping import KEYS_ENOUGH, on_rig, read_mapping, write_mapping
 from ...backend.retarget.performance import Performance, read_performance
 from ...backend.retarget.rig import read_rig, write_rig
+from ..result import attached, result_of
+from . import result
 from .build import save_whole
 from .exported import export_selected
 from .face_pins import placed_pins
@@ -21,6 +24,8 @@ from .probe import probe
 from .rate import seconds_to_frame, set_rate
 from .rig import Character, Control, find_character, find_controls
 from .rig_action import Existing, refuse_animated, write_action
+from .rig_curves import rest_of
+from .table import table_of
 
 Opener = Callable[[str], object]
 
@@ -51,8 +56,10 @@ def open_character(path: Path) -> bpy.types.Context:
     return bpy.context
 
 
-def probe_to_file(context: bpy.types.Context, thing: bpy.types.Object | None, existing: Existing, path: Path) -> None:
-    """Probe the character of an object, or the one with the most controls, and write what was found.
+def probe_to_file(
+    context: bpy.types.Context, thing: bpy.types.Object | None, existing: Existing, which: str, folder: Path
+) -> None:
+    """Probe the character of an object, or the one with the most controls, and write what was found to rig.npz.
 
     Raises:
         MicrofaceError: ``no_rig``, ``animated_rig``, ``few_pins`` or as `probe`.
@@ -61,8 +68,16 @@ def probe_to_file(context: bpy.types.Context, thing: bpy.types.Object | None, ex
     controls = find_controls(character)
     rig, kept = probe(context, character, controls)
     if existing == "refuse":
-        refuse_animated([control for control in kept if control.kind == "key"])
-    write_rig(path, replace(rig, pins=placed_pins(context.scene)))
+        refuse_animated(_asked_for(kept, which))
+    write_rig(folder / "rig.npz", replace(rig, pins=placed_pins(context.scene)))
+
+
+def _asked_for(kept: list[Control], which: str) -> list[Control]:
+    """The controls that may be moved, as `transfer.chosen` will choose: what is animated is to be told before the work."""
+    keys = [control for control in kept if control.kind == "key"]
+    if which == "keys" or (which == "auto" and len(keys) >= KEYS_ENOUGH):
+        return keys
+    return [control for control in kept if which != "bones" or control.kind != "key"]
 
 
 def key_from_file(
@@ -80,7 +95,7 @@ def key_from_file(
     Args:
         context: whose scene it is.
         thing: as it was probed.
-        folder: with rig.npz and controls.npz.
+        folder: with rig.npz, controls.npz and table.json.
         name: of the action.
         existing: what to do where there is animation.
         start: scene frame of the source's time 0.
@@ -90,11 +105,60 @@ def key_from_file(
     Raises:
         MicrofaceError: ``rig_changed``, or as `write_action`.
     """
-    performance = read_performance(folder / "controls.npz")
-    controls = _matched(find_controls(find_character(context, thing)), read_rig(folder / "rig.npz").names)
+    performance, rig = read_performance(folder / "controls.npz"), read_rig(folder / "rig.npz")
+    character = find_character(context, thing)
+    controls = _matched(find_controls(character), rig.names)
     if dressed:
         dress(context.scene, performance)
-    return write_action(context.scene, controls, performance, name, existing, start, strength)
+    rests = [rest_of(control) for control in controls]
+    action = write_action(context.scene, controls, performance, name, existing, start, strength)
+    if attached():  # always, but where a script animates without the add-on
+        table = on_rig(read_mapping(folder / "table.json"), rig)
+        root = bpy.data.objects[character.name]
+        result.keep(
+            root, action, controls, rests, performance, table, existing=existing, start=start, strength=strength
+        )
+    return action
+
+
+def refuse_following(thing: bpy.types.Object) -> None:
+    """What follows a head cannot be moved to see what it does.
+
+    Raises:
+        MicrofaceError: ``following``.
+    """
+    if result_of(thing).carrier:
+        raise MicrofaceError("following", f"{thing.name} follows a head.", "Stop following it, and try again.")
+
+
+def write_table(thing: bpy.types.Object, path: Path) -> None:
+    """The table of a result as it is set.
+
+    Raises:
+        MicrofaceError: as `write_mapping`.
+    """
+    write_mapping(path, table_of(result_of(thing)))
+
+
+def solve_again_from_file(thing: bpy.types.Object, folder: Path) -> bpy.types.Action:
+    """Lay what the worker found on the result that is there; `thing` is the one with its settings.
+
+    Raises:
+        MicrofaceError: as `read_performance`.
+    """
+    rig = read_rig(folder / "rig.npz")
+    table = on_rig(read_mapping(folder / "table.json"), rig)
+    result.solve_again(thing, read_performance(folder / "controls.npz"), table)
+    return result_of(thing).action
+
+
+def save_table(folder: Path, path: Path) -> None:
+    """Give the user the table of controls that a performance was solved with.
+
+    Raises:
+        MicrofaceError: as `write_mapping`.
+    """
+    write_mapping(path, read_mapping(folder / "table.json"))
 
 
 def _matched(controls: list[Control], names: tuple[str, ...]) -> list[Control]:

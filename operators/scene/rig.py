@@ -219,18 +219,17 @@ def _driven(owner: bpy.types.ID) -> set[tuple[str, int]]:
 def keyed(owner: bpy.types.ID, path: str) -> bool:
     """Whether animation sets a value: what it is now says nothing of its rest."""
     data = owner.animation_data
-    if not data or not (data.action or data.nla_tracks):
+    if not data:
         return False
-    actions = [data.action, *(strip.action for track in data.nla_tracks for strip in track.strips)]
-    curves = [
-        curve
-        for action in filter(None, actions)
-        for layer in action.layers
-        for strip in layer.strips
-        for bag in strip.channelbags
-        for curve in bag.fcurves
-    ]
-    return any(curve.data_path == path for curve in curves)
+    strips = [strip for track in data.nla_tracks for strip in track.strips]
+    playing = [(one.action, one.action_slot) for one in (data, *strips) if one.action and one.action_slot]
+    return any(curve.data_path == path for action, slot in playing for curve in _curves(action, slot))
+
+
+def _curves(action: bpy.types.Action, slot: bpy.types.ActionSlot) -> list[bpy.types.FCurve]:
+    """What a slot of an action animates: the other slots are other datablocks' or nobody's."""
+    bags = [strip.channelbag(slot) for layer in action.layers for strip in layer.strips]
+    return [curve for bag in bags if bag for curve in bag.fcurves]
 
 
 def bone_matrix(turn: Vector, shift: Vector) -> Matrix:

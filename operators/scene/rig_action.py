@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import bpy
 import numpy as np
-from mathutils import Vector
 from numpy.typing import NDArray
 
 from ...backend.errors import MicrofaceError
@@ -18,22 +17,19 @@ from .. import compat
 from .action import CONSTANT, LINEAR, SlotType, add_curve
 from .ground import lay_ground
 from .rate import rate, seconds_to_frame
-from .rig import Control, bone_keyed, bone_matrix, key_rest, keyed, property_path, property_rest
+from .rig import Control, bone_keyed, keyed, property_rest
+from .rig_curves import STILL, Curve, curves_of, rest_of
 
 Array = NDArray[np.float64]
 Existing = Literal["refuse", "add", "replace"]
 
-STILL = 1e-6  # a control whose values stay below that gets no curve and stays free for the artist
-
 
 @dataclass(frozen=True)
-class Curve:
-    """What one F-curve is to hold."""
+class Timing:
+    """When keys stand and how each goes on."""
 
-    owner: bpy.types.ID
-    path: str
-    index: int
-    values: Array  #: (N,)
+    frames: Array  #: (N,) of the scene
+    kinds: NDArray[np.int64]  #: (N,) interpolation: before a gap without a face the last value is held
 
 
 def refuse_animated(controls: list[Control]) -> None:
@@ -75,26 +71,62 @@ def write_action(
         MicrofaceError: ``animated_rig`` or ``no_motion``.
     """
     performance = _strengthened(performance, controls, strength)
-    moving = np.abs(performance.values[performance.keyed]).max(0, initial=0) > STILL
-    acting = [(control, column) for column, control in enumerate(controls) if moving[column]]
-    if not acting:
+    values = performance.values[performance.keyed]
+    acting = np.flatnonzero(np.abs(values).max(0, initial=0) > STILL)
+    if not len(acting):
         raise MicrofaceError("no_motion", "Nothing in the take moves this rig.", "Choose a take that shows a motion.")
     if existing == "refuse":
-        refuse_animated([control for control, _ in acting])
-    curves = list(_curves(acting, performance))
+        refuse_animated([controls[column] for column in acting])
+    curves = list(curves_of(controls, [rest_of(control) for control in controls], values, acting))
     if existing == "replace":
         _to_neutral(controls)
     action = bpy.data.actions.new(name)
-    timing = key_times(scene, performance, start)
-    for owner in dict.fromkeys(curve.owner for curve in curves):
-        slot = action.slots.new(id_type=_slot_type(owner), name=owner.name)
-        bag = compat.channelbag(action, slot)
-        for curve in curves:
-            if curve.owner == owner:
-                add_curve(bag, curve.path, curve.index, timing[0], curve.values, timing[1])
-    for slot, owner in zip(action.slots, dict.fromkeys(curve.owner for curve in curves), strict=True):
-        _play(owner, action, slot, existing)
+    write_curves(action, curves, key_times(scene, performance, start), existing)
     return action
+
+
+def write_curves(action: bpy.types.Action, curves: Iterable[Curve], timing: Timing, existing: Existing) -> None:
+    """Put curves into an action, in the place of those of the same properties.
+
+    Args:
+        action: a datablock that does not play it yet gets a slot in it and plays it, as `existing` says.
+        curves: of any datablocks.
+        timing: of their keys.
+        existing: as of `write_action`.
+    """
+    bags: dict[bpy.types.ID, bpy.types.ActionChannelbag] = {}
+    new: list[tuple[bpy.types.ID, bpy.types.ActionSlot]] = []
+    for curve in curves:
+        if curve.owner not in bags:
+            slot = slot_of(action, curve.owner)
+            if slot is None:
+                slot = action.slots.new(id_type=_slot_type(curve.owner), name=curve.owner.name)
+                new.append((curve.owner, slot))
+            bags[curve.owner] = compat.channelbag(action, slot)
+        _write(bags[curve.owner], curve, timing)
+    for owner, slot in new:
+        _play(owner, action, slot, existing)
+
+
+def slot_of(action: bpy.types.Action, owner: bpy.types.ID) -> bpy.types.ActionSlot | None:
+    """The slot of an action that a datablock plays, alone or as a strip."""
+    data = owner.animation_data
+    strips = [strip for track in data.nla_tracks for strip in track.strips] if data else []
+    playing = [one for one in (data, *strips) if one and one.action == action and one.action_slot]
+    return playing[0].action_slot if playing else None
+
+
+def _write(bag: bpy.types.ActionChannelbag, curve: Curve, timing: Timing) -> None:
+    old = bag.fcurves.find(curve.path, index=curve.index)
+    if old and len(old.keyframe_points) == len(timing.frames):  # in place: an editor may hold on to its keys
+        points = old.keyframe_points
+        points.foreach_set("co", np.column_stack([timing.frames, curve.values]).astype(np.float32).ravel())
+        points.foreach_set("interpolation", timing.kinds.astype(np.uint8))
+        old.update()
+        return
+    if old:
+        bag.fcurves.remove(old)
+    add_curve(bag, curve.path, curve.index, timing.frames, curve.values, timing.kinds)
 
 
 def _strengthened(performance: Performance, controls: list[Control], strength: float) -> Performance:
@@ -116,75 +148,16 @@ def _to_neutral(controls: list[Control]) -> None:
             control.owners[0].matrix_basis.identity()
 
 
-def key_times(scene: bpy.types.Scene, performance: Performance, start: float) -> tuple[Array, NDArray[np.int64]]:
-    """Frames (N,) of the keys, and how each goes on: before a gap without a face the last value is held."""
+def key_times(scene: bpy.types.Scene, performance: Performance, start: float) -> Timing:
+    """Keys where the source shows a face; before a gap without one the last value is held."""
     keyed_frames = performance.keyed
     held = np.append(keyed_frames[1:], True)[keyed_frames] == 0
     frames = seconds_to_frame(performance.time_s[keyed_frames], rate(scene)) + start - 1
-    return frames, np.where(held, CONSTANT, LINEAR)
+    return Timing(frames, np.where(held, CONSTANT, LINEAR))
 
 
 def _slot_type(owner: bpy.types.ID) -> SlotType:
     return "KEY" if isinstance(owner, bpy.types.Key) else "OBJECT"
-
-
-def _curves(acting: list[tuple[Control, int]], performance: Performance) -> Iterator[Curve]:
-    """Curves of keys and properties one by one, of bones by their channels."""
-    values = performance.values[performance.keyed]
-    bones: dict[Any, list[tuple[Control, int]]] = {}
-    for control, column in acting:
-        if control.kind == "key":
-            for key in control.owners:
-                path = key.path_from_id("value")
-                yield Curve(key.id_data, path, 0, key_rest(key) + values[:, column])
-        elif control.kind == "property":
-            owner, name = control.owners
-            yield Curve(control.owner, property_path(owner, name), 0, property_rest(owner, name) + values[:, column])
-        else:
-            bones.setdefault(control.owners[0], []).append((control, column))
-    for bone, own in bones.items():
-        yield from _bone_curves(bone, own, values)
-
-
-def _bone_curves(bone: bpy.types.PoseBone, own: list[tuple[Control, int]], values: Array) -> Iterator[Curve]:
-    """Location and rotation of one bone, in its own rotation mode."""
-    offset = np.zeros((2, len(values), 3))
-    for control, column in own:
-        offset[int(control.kind == "location"), :, control.index] = values[:, column]
-    mode = bone.rotation_mode
-    turned, place = ("rotation_quaternion", 4) if mode == "QUATERNION" else ("rotation_euler", 3), []
-    if mode == "AXIS_ANGLE":
-        turned = ("rotation_axis_angle", 4)
-    rest = bone.matrix_basis.copy()
-    if bone_keyed(bone):
-        rest.identity()
-    angles = np.zeros((len(values), turned[1]))
-    before = None
-    for row, (turn, shift) in enumerate(offset.swapaxes(0, 1)):
-        matrix = rest @ bone_matrix(Vector(turn), Vector(shift))
-        place.append(matrix.translation.to_tuple())
-        before = _rotation(matrix, mode, before)
-        angles[row] = _numbers(before, mode)
-    kinds = {control.kind for control, _ in own}
-    for kind, name, numbers in (("rotation", turned[0], angles), ("location", "location", np.array(place))):
-        if kind in kinds:
-            for index, column in enumerate(numbers.T):
-                yield Curve(bone.id_data, bone.path_from_id(name), index, column)
-
-
-def _rotation(matrix: Any, mode: str, before: Any) -> Any:
-    """The turn of a matrix in a bone's mode, near the one before."""
-    if mode in ("QUATERNION", "AXIS_ANGLE"):
-        turn = matrix.to_quaternion()
-        return -turn if before is not None and turn.dot(before) < 0 else turn
-    return matrix.to_euler(mode, before) if before is not None else matrix.to_euler(mode)
-
-
-def _numbers(turn: Any, mode: str) -> Any:
-    if mode != "AXIS_ANGLE":
-        return turn
-    axis, angle = turn.to_axis_angle()
-    return (angle, *axis)
 
 
 def _play(owner: bpy.types.ID, action: bpy.types.Action, slot: bpy.types.ActionSlot, existing: Existing) -> None:
@@ -194,7 +167,7 @@ def _play(owner: bpy.types.ID, action: bpy.types.Action, slot: bpy.types.ActionS
         if isinstance(owner, bpy.types.Key):
             lay_ground(owner, {curve.data_path for curve in compat.channelbag(action, slot).fcurves})
         if data.action:
-            _pushed_down(data)
+            _push_down(data)
         strip = _strip(data, action, slot)
         strip.blend_type = "ADD" if isinstance(owner, bpy.types.Key) else "COMBINE"
         strip.extrapolation = "NOTHING"
@@ -205,11 +178,15 @@ def _play(owner: bpy.types.ID, action: bpy.types.Action, slot: bpy.types.ActionS
     data.action_slot = slot
 
 
-def _pushed_down(data: bpy.types.AnimData) -> None:
+def _push_down(data: bpy.types.AnimData) -> None:
     """Make a strip of the action that plays now: it goes on playing as it did."""
     action, slot = data.action, data.action_slot
+    blend, reach, influence = data.action_blend_type, data.action_extrapolation, data.action_influence
     data.action = None
-    _strip(data, action, slot)
+    strip = _strip(data, action, slot)
+    strip.blend_type, strip.extrapolation = blend, reach
+    if influence != 1:
+        strip.use_animated_influence, strip.influence = True, influence
 
 
 def _strip(data: bpy.types.AnimData, action: bpy.types.Action, slot: bpy.types.ActionSlot) -> bpy.types.NlaStrip:

@@ -15,6 +15,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from microface.operators import properties  # noqa: E402
+from microface.operators.result import result_of  # noqa: E402
 from microface.operators.takes import FILE  # noqa: E402
 
 
@@ -44,7 +45,7 @@ class Layout:
         self.said.append(text)
 
     def __getattr__(self, _name: str) -> Any:
-        return lambda **_options: Layout(self.said)  # row, column, box, split, separator
+        return lambda *_given, **_options: Layout(self.said)  # row, column, box, split, separator
 
     def __setattr__(self, _name: str, _value: object) -> None:
         pass
@@ -95,6 +96,27 @@ def test_every_panel_draws_without_looking_at_the_disk(addon: ModuleType, no_fil
     assert {"neutral_start", "lens", "lens_from", "face"} <= set(said["MICROFACE_PT_corrections"])
     assert {"range_start", "head", "detail", "rate", "result"} <= set(said["MICROFACE_PT_settings"])
     assert "a take" in said["MICROFACE_PT_takes"]
+
+
+def test_a_take_on_a_character_is_drawn_from_memory(addon: ModuleType, no_files: None) -> None:
+    mesh = bpy.data.objects.new("Face", bpy.data.meshes.new("Face"))
+    bpy.context.scene.collection.objects.link(mesh)
+    bpy.context.view_layer.objects.active = mesh
+    assert draw("MICROFACE_PT_character") == draw("MICROFACE_PT_controls") == []
+    result = result_of(mesh)
+    row = result.controls.add()
+    row.name, row.units = "smile", "mouthSmileLeft"
+    row.use = True
+    result.action = bpy.data.actions.new("clip")
+    said = draw("MICROFACE_PT_character")
+    assert {"clip on Face", "strength", "strength_jaw", "start", "stretch", "mirror"} <= set(said)
+    said = draw("MICROFACE_PT_controls")
+    assert {"Source: mouthSmileLeft", "low", "high", "A control needs a new solve"} <= set(said)
+    child = bpy.data.objects.new("Lashes", bpy.data.meshes.new("Lashes"))
+    bpy.context.scene.collection.objects.link(child)
+    child.parent = mesh
+    bpy.context.view_layer.objects.active = child  # any part of the character will do
+    assert "clip on Face" in draw("MICROFACE_PT_character")
 
 
 def test_progress_names_stage_share_rate_and_time_left(addon: ModuleType, no_files: None) -> None:

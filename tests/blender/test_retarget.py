@@ -15,7 +15,10 @@ bpy = pytest.importorskip("bpy")
 from microface.backend.exchange.live_link import ANGLES, ORDER  # noqa: E402
 from microface.backend.heads import load_head  # noqa: E402
 from microface.backend.retarget.performance import Performance  # noqa: E402
+from microface.backend.take import read_take  # noqa: E402
 from microface.models.head.model import HeadModel  # noqa: E402
+from microface.operators.result import lent, result_of  # noqa: E402
+from microface.operators.scene.build import build_scene  # noqa: E402
 from microface.operators.scene.retarget import dress, open_character, save_character  # noqa: E402
 from microface.operators.scene.rig import find_character, find_controls  # noqa: E402
 from microface.operators.scene.rig_action import write_action  # noqa: E402
@@ -106,6 +109,12 @@ def test_a_take_goes_onto_a_file_and_back_through_its_table(take: Path, tmp_path
     )
     assert done.returncode == 0, done.stderr
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "c.blend"))
+    with lent():  # the file has its live settings, for whoever opens it with the extension
+        owner = next(thing for thing in bpy.data.objects if result_of(thing).action)
+        assert result_of(owner).controls["mouthSmile_L"].gain == 2.0
+        result_of(owner).strength = 0.5
+        assert smile_at(0.5) == pytest.approx(SMILE, rel=0.1)
+        result_of(owner).strength = 1.0
     assert bpy.context.scene.render.fps == 30  # an imported character has no timing of its own
     assert bpy.context.scene.frame_end == 31
     assert smile_at(0.5) == pytest.approx(2 * SMILE, rel=0.1)
@@ -216,10 +225,53 @@ def test_the_button(addon: ModuleType, take: Path) -> None:
     assert bpy.ops.microface.retarget(filepath=str(take), start=11.0) == {"FINISHED"}
     keys = face.data.shape_keys
     assert keys.animation_data.action.name == "smile"
-    bpy.context.scene.frame_set(round(0.5 * bpy.context.scene.render.fps) + 11)
+    apex = round(0.5 * bpy.context.scene.render.fps) + 11
+    bpy.context.scene.frame_set(apex)
     assert keys.key_blocks["mouthSmile_L"].value == pytest.approx(SMILE, rel=0.1)
+    result_of(face).strength_mouth = 3.0
+    bpy.context.scene.frame_set(apex)
+    assert keys.key_blocks["mouthSmile_L"].value == pytest.approx(3 * SMILE, rel=0.1)
+    regions = {row.name: row.region for row in result_of(face).controls}
+    assert (regions["browDown_L"], regions["eyeBlink_R"], regions["mouthSmile_R"]) == ("brows", "eyes", "mouth")
     with pytest.raises(RuntimeError, match="animated already"):
         bpy.ops.microface.retarget(filepath=str(take))
     with pytest.raises(RuntimeError, match="no file"):
         bpy.ops.microface.retarget(filepath=str(take.with_name("gone.npz")), existing="replace")
     assert keys.animation_data.action.name == "smile"
+
+
+def test_a_character_follows_the_head_that_was_reconstructed(addon: ModuleType, take: Path) -> None:
+    """The solved map on the same mesh, ten times as large: what the head does is what the character does."""
+    face = character(load_head("generic"))
+    rows = result_of(face).controls
+    assert bpy.ops.microface.retarget(filepath=str(take)) == {"FINISHED"}
+    build_scene(bpy.context, read_take(take), load_head("generic"), clip_path=None, name="take")
+    head = bpy.data.objects["take head"]
+    bpy.context.view_layer.objects.active = face
+    assert bpy.ops.microface.link_head() == {"FINISHED"}
+    scene = bpy.context.scene
+    scene.frame_set(round(0.5 * scene.render.fps) + 1)
+    for name, value in (("mouthSmileRight", 0.2), ("browInnerUp", 0.3), ("browDownLeft", 0.1)):
+        head.data.shape_keys.key_blocks[name].value = value
+    bpy.context.view_layer.update()
+    shown = {key.name: key.value for key in face.data.shape_keys.key_blocks}
+    assert shown["mouthSmile_L"] == pytest.approx(SMILE, rel=0.1)
+    assert (shown["mouthSmile_R"], shown["browInnerUp"]) == (pytest.approx(0.2, rel=0.1), pytest.approx(0.3, rel=0.1))
+    assert shown["browDown_L"] == pytest.approx(0.1, rel=0.1)
+    assert max(abs(shown[name]) for name in ("browDown_R", "eyeBlink_L", "eyeBlink_R")) < 0.01
+    with pytest.raises(RuntimeError, match="follows a head"):
+        bpy.ops.microface.retarget(filepath=str(take), again=True)
+    bpy.ops.microface.unlink_head()
+    rows["mouthSmile_L"].use, result_of(face).strength = False, 2.0
+    assert bpy.ops.microface.retarget(filepath=str(take), again=True) == {"FINISHED"}
+    assert smile_of(face) == 0
+    rows["mouthSmile_L"].use = True
+    assert (rows["mouthSmile_L"].solved, smile_of(face)) == (0, 0)  # it moves again when the take is solved with it
+    assert face.data.shape_keys.animation_data.action == result_of(face).action
+
+
+def smile_of(face: bpy.types.Object) -> float:
+    """At the apex."""
+    scene = bpy.context.scene
+    scene.frame_set(round(0.5 * scene.render.fps) + 1)
+    return float(face.data.shape_keys.key_blocks["mouthSmile_L"].value)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small head and a take of it, drawn from fixed random numbers and unlike anything symmetrical."""
+"""A small head and a take of it, drawn from fixed random numbers and unlike anything symmetrical; a small character."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
+import bpy
 import numpy as np
 import pytest
 from microface.backend.types import Event, Take
@@ -134,3 +136,36 @@ def make_take() -> Callable[..., Take]:
         return replace(take, **changes)
 
     return make
+
+
+@pytest.fixture
+def rig(addon: ModuleType) -> bpy.types.Object:
+    """Keys of both sides and one of none, on an armature with a mirrored pair of lids that stand askew."""
+    rig = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
+    bpy.context.scene.collection.objects.link(rig)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    for name, side in (("lid.L", 1), ("lid.R", -1)):
+        bone = rig.data.edit_bones.new(name)
+        bone.head, bone.tail = (0.3 * side, 0.1, 0), (0.9 * side, -0.5, 0.4)
+        bone.roll = 0.3 * side
+    bpy.ops.object.mode_set(mode="OBJECT")
+    rig.pose.bones["lid.L"].rotation_mode = "XYZ"
+    rng = np.random.default_rng(1)
+    mesh = bpy.data.meshes.new("skin")
+    mesh.from_pydata(rng.normal(0, 1, (20, 3)), [], [(k, k + 1, k + 2) for k in range(18)])
+    skin = bpy.data.objects.new("skin", mesh)
+    bpy.context.scene.collection.objects.link(skin)
+    skin.parent = rig
+    skin.modifiers.new("Armature", "ARMATURE").object = rig
+    skin.shape_key_add(name="Basis", from_mix=False)
+    for key in ("smile_L", "smile_R", "browUp"):
+        block = skin.shape_key_add(name=key, from_mix=False)
+        block.data.foreach_set("co", rng.normal(0, 1, 60).astype(np.float32))
+        block.value = 0.0
+    for bone, rows in (("lid.L", range(10, 15)), ("lid.R", range(15, 20))):
+        skin.vertex_groups.new(name=bone).add(list(rows), 1.0, "REPLACE")
+    skin.data.shape_keys.key_blocks["browUp"].value = 0.3  # a form that somebody dialled in
+    bpy.context.scene.render.fps = 60
+    bpy.context.view_layer.update()
+    return rig

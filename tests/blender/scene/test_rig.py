@@ -7,13 +7,13 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from mathutils import Euler, Matrix
+from mathutils import Euler, Matrix, Vector
 from microface.backend.errors import MicrofaceError
 from microface.backend.retarget.performance import Performance
 from microface.backend.retarget.pins import PIN_NAMES
 from microface.operators.scene.face_pins import add_pins, placed_pins
 from microface.operators.scene.probe import probe
-from microface.operators.scene.rig import Control, find_character, find_controls
+from microface.operators.scene.rig import Control, find_character, find_controls, keyed
 from microface.operators.scene.rig_action import write_action
 
 FRAMES = 30
@@ -314,6 +314,86 @@ def test_it_is_added_to_existing_animation(character: bpy.types.Object) -> None:
     assert skin.key_blocks["smile"].value == pytest.approx(0.7, abs=1e-6)
     assert old in [track.strips[0].action for track in skin.animation_data.nla_tracks]
     assert character.animation_data.nla_tracks.items() == []  # its bones were not asked for
+
+
+@pytest.mark.parametrize("blend", ["REPLACE", "ADD"])
+def test_it_is_added_where_strips_of_the_artist_are_lowest(character: bpy.types.Object, blend: str) -> None:
+    """What these show stays as it is, and what they do not move counts from 0 (Blender 5.0 begins at 1)."""
+    animate(character)
+    skin = bpy.data.objects["skin"].data.shape_keys
+    data = skin.animation_data
+    action, slot = data.action, data.action_slot
+    data.action = None
+    strip = data.nla_tracks.new().strips.new("artist", 1, action)
+    strip.action_slot, strip.blend_type = slot, blend
+    found = find_character(bpy.context)
+    _, kept = probe(bpy.context, found, find_controls(found))
+    kept = [control for control in kept if control.kind == "key"]
+    performance = played(kept)
+    smile, blink = (performance.names.index(name) for name in ("smile", "Blink"))
+    bpy.context.scene.render.fps = 60
+    alone = {}
+    for row in (0, 5, 20):
+        show(performance.time_s[row])
+        alone[row] = skin.key_blocks["smile"].value
+    write_action(bpy.context.scene, kept, performance, "clip", existing="add")
+    for row, value in alone.items():
+        show(performance.time_s[row])
+        summed = min(value + performance.values[row, smile], 1.0)
+        assert skin.key_blocks["smile"].value == pytest.approx(summed, abs=1e-5)
+        assert skin.key_blocks["Blink"].value == pytest.approx(performance.values[row, blink], abs=1e-5)
+    assert (data.nla_tracks[0].strips[0].action, data.nla_tracks[0].strips[0].blend_type) == (action, blend)
+
+
+def test_an_action_that_only_adds_goes_on_adding(character: bpy.types.Object) -> None:
+    animate(character)
+    data = bpy.data.objects["skin"].data.shape_keys.animation_data
+    data.action_blend_type, data.action_extrapolation, data.action_influence = "ADD", "NOTHING", 0.5
+    found = find_character(bpy.context)
+    _, kept = probe(bpy.context, found, find_controls(found))
+    kept = [control for control in kept if control.name == "smile"]
+    old = data.action
+    write_action(bpy.context.scene, kept, played(kept), "clip", existing="add")
+    strip = next(track.strips[0] for track in data.nla_tracks if track.strips[0].action == old)
+    assert (strip.blend_type, strip.extrapolation, strip.influence) == ("ADD", "NOTHING", 0.5)
+    assert strip.use_animated_influence
+
+
+def test_another_datablocks_slot_moves_nothing_here(character: bpy.types.Object) -> None:
+    """One action for two meshes: only the one whose slot has the curve counts as animated."""
+    skin, lashes = (bpy.data.objects[name].data.shape_keys for name in ("skin", "lashes"))
+    skin.key_blocks["Blink"].keyframe_insert("value", frame=1)
+    action = skin.animation_data.action
+    data = lashes.animation_data_create()
+    data.action, data.action_slot = action, action.slots.new(id_type="KEY", name="lashes")
+    path = 'key_blocks["Blink"].value'
+    assert keyed(skin, path)
+    assert not keyed(lashes, path)
+    track = lashes.animation_data.nla_tracks.new()
+    strip = track.strips.new("other", 1, action)
+    strip.action_slot = skin.animation_data.action_slot
+    assert keyed(lashes, path)
+
+
+@pytest.mark.parametrize("mode", ["XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX", "QUATERNION", "AXIS_ANGLE"])
+def test_large_turns_play_in_every_rotation_mode(character: bpy.types.Object, mode: Any) -> None:
+    """Against Blender's own product of matrices; from a bone that stands turned, and near an order's own limit."""
+    bone = character.pose.bones["lip"]
+    bone.rotation_mode = mode
+    bone.matrix_basis = Matrix.Translation((0.1, 0.2, 0.3)) @ Euler((0.3, 1.2, -0.4)).to_matrix().to_4x4()
+    bpy.context.view_layer.update()
+    rest = bone.matrix_basis.copy()
+    controls = [one for one in find_controls(find_character(bpy.context)) if one.name.startswith("lip")]
+    performance = played(controls)
+    performance.values[:, [control.kind == "rotation" for control in controls]] *= 150  # up to 0.6 rad
+    bpy.context.scene.render.fps = 60
+    write_action(bpy.context.scene, controls, performance, "clip")
+    axes = {control.name: performance.values[:, column] for column, control in enumerate(controls)}
+    for row in (0, 5, 9, 20):
+        turn, shift = (Vector([axes[f"lip {kind} {a}"][row] for a in "xyz"]) for kind in ("turn", "shift"))
+        show(performance.time_s[row])
+        truth = rest @ Matrix.Translation(shift) @ Matrix.Rotation(turn.length, 4, turn)
+        np.testing.assert_allclose(bone.matrix_basis, truth, atol=2e-6)
 
 
 def test_bones_add_up_too(character: bpy.types.Object) -> None:
