@@ -57,6 +57,8 @@ STEPS = {
     "bad_face": Step("Use the Largest Face", _choose(face="")),
     "no_such_face": Step("Use the Largest Face", _choose(face="")),
     "all_left_out": Step("Leave Nothing Out", _leave_nothing_out),
+    "bad_mask": Step("Paint Nothing Out", _choose(mask=None)),
+    "not_shown": Step("Paint Nothing Out", _choose(mask=None)),
     "no_device": Step("Use the Processor", _use_processor),
     "no_head": Step("Use the Built-in Head", _choose(head="generic")),
     "disk_full": Step("Clear Kept Results", _clear_cache),

@@ -5,6 +5,7 @@ import bpy
 
 from ..operators import properties, takes
 from ..operators.choose_video import ChooseVideo
+from ..operators.paint_out import MICROFACE_OT_paint_out
 from ..operators.presets import MICROFACE_OT_preset
 from ..operators.reconstruct import MICROFACE_OT_reconstruct
 from ..operators.spans import MICROFACE_OT_add_span, MICROFACE_OT_remove_span, MICROFACE_OT_span_from_preview
@@ -92,6 +93,8 @@ class MICROFACE_PT_corrections(_Choices, bpy.types.Panel):
             row.prop(span, "end", text="")
             row.operator(MICROFACE_OT_remove_span.bl_idname, text="", icon="X").index = index
         layout.operator(MICROFACE_OT_add_span.bl_idname, icon="ADD")
+        layout.prop(choice, "mask")
+        layout.operator(MICROFACE_OT_paint_out.bl_idname, icon="MOD_MASK")
 
 
 class MICROFACE_PT_takes(Tab, bpy.types.Panel):

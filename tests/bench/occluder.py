@@ -201,14 +201,16 @@ def watched(marks: Marks | None, given: HiddenAt | None, least: float) -> Iterat
         here.frames = chunk.frames[chunk.seen].tolist()
         return measured(chunk, *others, **more)
 
-    def measuring(neutral: Neutral, work: Any, landmarks: Any, motion: Any, shut: Any = None) -> Any:
+    def measuring(
+        neutral: Neutral, work: Any, landmarks: Any, motion: Any, shut: Any = None, painted: Any = None
+    ) -> Any:
         at, mask = _places(neutral, motion), neutral.mask
         if given:
             shares = [
                 np.bincount(mask.cell, given(*pair), len(mask.texture)) for pair in zip(here.frames, at, strict=True)
             ]
             here.cells = np.array(shares) > least * np.maximum(np.bincount(mask.cell, minlength=len(mask.texture)), 1)
-        found = measure(neutral, work, landmarks, motion, shut)
+        found = measure(neutral, work, landmarks, motion, shut, painted)
         if marks:
             for frame, points, hidden in zip(here.frames, at, mask.pixels(found[2]), strict=True):
                 marks.seen[frame] = cKDTree(points), hidden
