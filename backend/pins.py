@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Points of the head that the user has pinned to the picture: the landmarks are moved until the head agrees.
 
-A tracker errs on a face much the same way in every frame. So what the pins of a frame say is taken for the landmarks' error there:
-a smooth shift over the face that goes with the head, between pinned frames from one to the next. Who it is, camera and poses are then
-fitted to the shifted landmarks like to any others.
+A tracker errs on a face much the same way in every frame. So what the pins of a frame say is taken for the landmarks' error
+there: a smooth shift over the face that goes with the head, between pinned frames from one to the next. Who it is, camera and
+poses are then fitted to the shifted landmarks like to any others.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import bpy
 from ..backend.errors import MicrofaceError
 from ..backend.messages import Message
 from . import job, properties
+from .pins import pins_file
 
 if TYPE_CHECKING:  # both load numpy, which enabling the add-on must not
     from ..backend.types import Take
@@ -52,7 +53,7 @@ class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
         device = preferences.device if preferences else "auto"
         argv = ["reconstruct", str(source), "--out", str(take), "--device", device]
         argv += ["--head", properties.head(context), *options(context)]
-        return [*argv, *mask_pictures(context, source)], [take]
+        return [*argv, *mask_pictures(context, source), *pins_file(context, source)], [take]
 
     def finish(self, context: bpy.types.Context, result: Message) -> None:
         """Build the scene and list what was found."""

@@ -100,5 +100,6 @@ def _drawn(mask: bpy.types.Mask, frames: Ints, size: tuple[int, int], folder: Pa
         yield drawn
     finally:
         bpy.data.scenes.remove(scene)
+        own.user_clear()  # Blender forgets to, and complains
         bpy.data.masks.remove(own)
         shutil.rmtree(drawn, ignore_errors=True)
