@@ -97,7 +97,7 @@ def _shown(context: bpy.types.Context) -> tuple[bpy.types.Collection, bpy.types.
     camera = next((thing for thing in collection.objects if thing.type == "CAMERA"), None)
     if camera is None:
         raise MicrofaceError("no_camera", f"{collection.name} has lost its camera.", "Reconstruct the video again.")
-    return collection, camera, read_take(Path(collection[takes.FILE]))
+    return collection, camera, read_take(takes.file_of(collection))
 
 
 def _selected(context: bpy.types.Context, collection: bpy.types.Collection) -> list[int]:
