@@ -53,7 +53,9 @@ def main(archive: str, clip: str) -> dict[str, object]:
     bpy.context.scene.microface.source = clip
     outcome = bpy.ops.microface.reconstruct()
     seen = {"outcome": sorted(outcome), **look(), "before": ours()}
-    bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)  # an upgrade
+    bpy.ops.extensions.package_install_files(
+        filepath=archive, repo="user_default", enable_on_install=True
+    )  # an upgrade
     seen |= {"after": ours(), "source": bpy.context.scene.microface.source}
     bpy.ops.preferences.addon_disable(module=NAME)
     modules = [name for name in leftovers() if not name.startswith(NAME)]
