@@ -24,7 +24,7 @@ class Album:
         for frame in footage:
             if frame.index in chosen:
                 self._place[frame.index] = self._file.tell()
-                window.cut(frame.luma).tofile(self._file)
+                window.work(frame).tofile(self._file)
 
     def pictures(self, frames: NDArray[np.int64]) -> list[NDArray[np.float32]]:
         """Work pictures of the frames."""

@@ -64,6 +64,10 @@ def _add_reconstruct(verb: argparse.ArgumentParser, blender: bool) -> None:
     verb.add_argument("--fov", type=_degrees, metavar="DEG", help="horizontal field of view, when known")
     told = "leave out frames A to B-1: no keys, no events; may be given several times"
     verb.add_argument("--exclude", type=_frames, metavar="A:B", action="append", default=[], help=told)
+    told = "grey pictures, white where something hides the face: one for each frame (folder, video) or one for all"
+    verb.add_argument("--mask", type=Path, metavar="FOLDER|F", help=told)
+    told = "points of the head found in the picture: a list of frame, vertex, x, y; three or more are worth it"
+    verb.add_argument("--pins", type=Path, metavar="F.json", help=told)
     told = "keep results up to this size for later runs with other settings (default: 1); 0 computes all anew"
     verb.add_argument("--cache", type=_gigabytes, metavar="GB", default=1.0, help=told)
 

@@ -122,8 +122,9 @@ def _linked(link: Link, parent: Anchor, rest: Surface, album: Album, tracks: Tra
     motion = between(*tracked, chosen.poses.pose, chosen.poses.translation, _joint(reference))
     window = parent.neutral.window
     landmarks = window.to_work(chosen.landmarks)
+    painted = window.painted(chosen.frames)
     try:
-        neutral = build_neutral(reference, window, chosen.frames, chosen.pictures, landmarks, motion, 0, rest)
+        neutral = build_neutral(reference, window, chosen.frames, chosen.pictures, landmarks, motion, 0, painted, rest)
     except MicrofaceError as error:
         if error.code == "no_skin":
             return None
@@ -173,7 +174,8 @@ def _pose(parent: Anchor, shot: Shot) -> tuple[Array, Array]:
     """
     surface, field = parent.neutral.surface, parent.neutral.field
     coarse, template, camera = parent.coarse(shot.poses)[:1], field.template, surface.reference.camera
-    motion, *_ = parent.neutral.measure(shot.pictures[:1], shot.landmarks[:1], coarse)
+    painted = parent.neutral.window.painted(shot.frames[:1])
+    motion, *_ = parent.neutral.measure(shot.pictures[:1], shot.landmarks[:1], coarse, painted=painted)
     views = coarse.views(surface.sighted, camera)
     at, slope = views.apply(field.displacement(motion))[0], template.gradient @ np.linalg.inv(views.affine[0])
 
@@ -235,7 +237,8 @@ class Measured(NamedTuple):
 
 def _measured(anchor: Anchor, shot: Shot) -> Measured:
     coarse = anchor.coarse(shot.poses)
-    motion, residual, hidden = anchor.neutral.measure(shot.pictures, shot.landmarks, coarse)
+    painted = anchor.neutral.window.painted(shot.frames)
+    motion, residual, hidden = anchor.neutral.measure(shot.pictures, shot.landmarks, coarse, painted=painted)
     return Measured(motion, coarse, anchor.neutral.missing(residual, hidden))
 
 

@@ -66,7 +66,7 @@ def visibility(clip: Clip, neutral: Neutral, motions: Sequence[DenseMotion], res
     motion = max(motions, key=lambda one: len(_rows(one, rest)))
     first, count = _together(motion, rest)
     begin = motion.first + first
-    pictures = [neutral.window.cut(frame.luma) for frame in frames(clip, begin, begin + count)]
+    pictures = [neutral.window.work(frame) for frame in frames(clip, begin, begin + count)]
     noise, held = leftover(neutral, motion, pictures, first)
     face_px = REFERENCE_FACE * neutral.window.scale * neutral.window.factor
     return Visibility(smallest_visible(neutral, motion, rest, clip.fps), reason_of(noise, held, face_px, clip.fps))

@@ -13,13 +13,15 @@ from .anchor import Anchor
 from .chain import chain_anchors
 from .errors import MicrofaceError
 from .heads import load_head
-from .identity import fit_head, form_offset, settled
+from .identity import FRAMES, fit_head, form_offset, settled
 from .lids import shut_lids
 from .messages import part
 from .motion.footage import landmarks_between, measure_footage
+from .motion.paint import Paint
 from .motion.rigid import RigidMotion, against, at_frames, smoothed
 from .motion.window import Window, window_around
 from .noise import Visibility, outside, visibility
+from .pins import check_pins, pinned
 from .rest import rest_candidates, rest_frames
 from .result import assemble
 from .solve.clip import solve_clip
@@ -43,6 +45,9 @@ STAGES = {
     "solving": 0.97,
     "events": 1.0,
 }
+AS_CLEAR = 0.02  #: share of the face that a frame of the template may have painted out beyond that of the clearest
+PIN_ROUNDS = 2  #: the first shift of the landmarks leaves the head a pixel off where it is large
+FEWEST_CLEAR = 8  #: frames: with fewer the template is noisy
 
 
 def reconstruct(source: Path, settings: Settings, progress: Progress) -> Take:
@@ -69,14 +74,20 @@ def reconstruct_clip(clip: Clip, head: HeadModel, settings: Settings, progress: 
         store: where tracks of earlier runs are found and kept.
     """
     say = _StageProgress(progress)
+    paint = Paint(settings.mask, clip) if settings.mask else None
     tracks, hidden = tracked(clip, settings, say, store)
     refuse_cuts(tracks, clip)
     say("head", 0)
     hidden = beyond_belief(tracks, hidden, settings)
-    fit = fit_head(head, tracks, clip.width, clip.height, settings.fov_deg, settings.neutral, hidden)
+    unclear = hidden | painted_over(paint, tracks, hidden)
+    check_pins(settings.pins, head, clip, tracks)
+    fit = fit_head(head, tracks, clip.width, clip.height, settings.fov_deg, settings.neutral, unclear)
+    for _ in range(PIN_ROUNDS if settings.pins else 0):
+        tracks = pinned(head, tracks, fit, settings, hidden)
+        fit = fit_head(head, tracks, clip.width, clip.height, settings.fov_deg, settings.neutral, unclear)
     say("neutral", 0)
     fit = smoothed(settled(fit, hidden))
-    neutral, rest = find_neutral(head, clip, tracks, fit, settings, say)
+    neutral, rest = find_neutral(head, clip, tracks, fit, settings, say, paint)
     anchors, spans = find_anchors(clip, tracks, fit, neutral, rest)
     say("motion", 0)
     footage = frames(clip, int(tracks.frame[0]), int(tracks.frame[-1]) + 1)
@@ -146,28 +157,54 @@ def beyond_belief(tracks: Tracks, hidden: NDArray[np.bool_], settings: Settings)
     return hidden | left_out if (usable & ~hidden).any() else left_out
 
 
+def painted_over(paint: Paint | None, tracks: Tracks, hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N,) tracked frames with more of the face painted out than in those that fix the identity: there landmarks are guesses."""
+    if paint is None:
+        return np.zeros(len(hidden), bool)
+    share = paint.share(tracks.frame, tracks.landmarks)
+    usable = np.isfinite(tracks.landmarks[:, 0, 0]) & ~hidden
+    clearest = np.sort(share[usable] if usable.any() else share)
+    return np.asarray(share > clearest[:FRAMES].max())
+
+
 def find_neutral(
-    head: HeadModel, clip: Clip, tracks: Tracks, fit: HeadFit, settings: Settings, progress: Progress
+    head: HeadModel,
+    clip: Clip,
+    tracks: Tracks,
+    fit: HeadFit,
+    settings: Settings,
+    progress: Progress,
+    paint: Paint | None = None,
 ) -> tuple[Neutral, NDArray[np.int64]]:
     """The template, and the tracked frames (indices into `tracks`) it was looked for in."""
     rest = rest_candidates(tracks, fit, settings.neutral)
     candidates = rest_frames(tracks, rest)
     candidates = candidates[~settings.leaves_out(candidates)]
-    window = window_around(tracks.landmarks, clip.width, clip.height)
+    window = window_around(tracks.landmarks, clip.width, clip.height, paint)
+    if paint is not None:
+        candidates = _clearest(paint, candidates, tracks)
     passing = frames(clip, int(candidates.min()), int(candidates.max()) + 1)
-    cut = {frame.index: window.cut(frame.luma) for frame in passing if frame.index in candidates}
+    cut = {frame.index: window.work(frame) for frame in passing if frame.index in candidates}
     pictures = [cut[int(k)] for k in candidates]
     progress("neutral", 0.4)
     offset = form_offset(head, fit, tracks, rest[:8])
     landmarks = window.to_work(landmarks_between(tracks, candidates))
     poses = at_frames(fit, tracks.frame, candidates)
     reference = _reference(head, poses, offset, window, 0)
-    clear, usual = usual_frames(reference, pictures, landmarks, _motion(poses, reference))
+    motion = _motion(poses, reference)
+    clear, usual = usual_frames(reference, pictures, landmarks, motion, window.painted(candidates))
     progress("neutral", 0.7)
     candidates, pictures, landmarks = candidates[clear], [pictures[k] for k in clear], landmarks[clear]
     poses = at_frames(fit, tracks.frame, candidates)
     reference = _reference(head, poses, offset, window, usual)
-    return build_neutral(reference, window, candidates, pictures, landmarks, _motion(poses, reference), usual), rest
+    motion, painted = _motion(poses, reference), window.painted(candidates)
+    return build_neutral(reference, window, candidates, pictures, landmarks, motion, usual, painted), rest
+
+
+def _clearest(paint: Paint, candidates: NDArray[np.int64], tracks: Tracks) -> NDArray[np.int64]:
+    """Those of some frames in which about as little of the face is painted out as in any, and some more where these are few."""
+    share = paint.share(candidates, landmarks_between(tracks, candidates))
+    return candidates[share <= max(share.min() + AS_CLEAR, np.sort(share)[:FEWEST_CLEAR].max())]
 
 
 def find_anchors(

@@ -13,6 +13,7 @@ from .heads import load_head
 from .mesh import refuse_large, write_mesh
 from .messages import Report, part, stoppable
 from .outputs import check_writable
+from .pins import read_pins
 from .store import GB, Store
 from .summary import event_rows, event_table, terms, visible
 from .take import read_take, write_take
@@ -80,7 +81,9 @@ def known_or_new(source: Path, settings: Settings, progress: Progress, store: St
     """
     progress("reading", 0)
     clip, head = open_clip(source), load_head(settings.head, part(progress, 0, READING_SHARE))
-    path = store.path("take", footage=clip.sha256, settings={**asdict(settings), "head": head.sha256})
+    masked = settings.mask and open_clip(settings.mask).sha256  # a path says nothing about what is in it
+    chosen = {**asdict(settings), "head": head.sha256, "mask": masked}
+    path = store.path("take", footage=clip.sha256, settings=chosen)
     if store.has(path):
         with suppress(MicrofaceError):  # a damaged one is made again
             kept = read_take(path)
@@ -106,6 +109,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
         neutral=options.neutral,
         fov_deg=options.fov,
         exclude=tuple(options.exclude),
+        mask=options.mask and str(options.mask),
+        pins=read_pins(options.pins) if options.pins else (),
     )
 
 

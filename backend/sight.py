@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .errors import MicrofaceError
 from .motion.field import MotionField, Template, sample, sample_roughly
+from .motion.paint import beside
 from .motion.region import choose_pixels, seams, skin_mask
 from .motion.rigid import RigidMotion
 from .motion.sheet import SPACING, SplineSheet
@@ -24,12 +25,24 @@ FEWEST_PIXELS = 200
 class Sight:
     """What a reference frame shows: the trusted pixels, the surface under them, and the sheet over them."""
 
-    def __init__(self, reference: Reference, landmarks: Array, picture: Picture) -> None:
+    def __init__(
+        self, reference: Reference, landmarks: Array, picture: Picture, painted: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Look.
+
+        Args:
+            reference: the head in the frame.
+            landmarks: (478, 2) work px.
+            picture: (H, W) its work picture.
+            painted: (H, W) what the user painted out of it; None = nothing.
+        """
         self.reference = reference
         self.vertices = reference.vertices()
         self.triangle, self.weight, seen = visible_skin(reference, self.vertices)
         self.normals = pixel_normals(self.vertices, reference.head.faces, self.triangle, self.weight)
         self.mask = skin_mask(landmarks, reference.width, reference.height) & seen
+        if painted is not None:
+            self.mask &= ~painted
         self.albedo = picture
         y, x = np.nonzero(self.mask)
         if len(y) < FEWEST_PIXELS:
@@ -77,8 +90,18 @@ class Sight:
         shade = [highpass(one, scale)[row, column] / 10 for one in lit]
         return np.concatenate([polynomials, polynomials * value[:, None] / 50, np.stack(shade, 1)], 1)
 
-    def average(self, picture: Picture, fine: list[Picture], motion: RigidMotion, coefficients: Array) -> Picture:
-        """The picture with the mask's pixels (and a rim for the gradient) replaced by the registered mean."""
+    def average(
+        self,
+        picture: Picture,
+        fine: list[Picture],
+        motion: RigidMotion,
+        coefficients: Array,
+        painted: NDArray[np.bool_] | None = None,
+    ) -> Picture:
+        """The picture with the mask's pixels (and a rim for the gradient) replaced by the registered mean.
+
+        What is painted out (K, H, W) of a frame is no part of it; where it is so in all, the picture stays as it is.
+        """
         wide = cv2.dilate(self.mask.astype(np.uint8), np.ones((5, 5))) > 0
         y, x = np.nonzero(wide)
         points = np.stack([x, y], 1).astype(float)
@@ -86,5 +109,10 @@ class Sight:
         views = motion.views(self._under(points), self.reference.camera)
         moved = views.apply(np.stack([np.stack([phi @ c[:n], phi @ c[n:]], 1) for c in coefficients]))
         out = picture.copy()
-        out[y, x] = np.mean([sample(one, at) for one, at in zip(fine, moved, strict=True)], axis=0)
+        value, seen = np.stack([sample(*pair) for pair in zip(fine, moved, strict=True)]), beside(painted, moved)
+        if seen is None:
+            out[y, x] = value.mean(0)
+            return out
+        known = seen.any(0)
+        out[y[known], x[known]] = np.average(value[:, known], axis=0, weights=seen[:, known])
         return out

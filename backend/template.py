@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .landmark_sheet import LandmarkSheet
 from .motion.field import MotionField, Views
 from .motion.mask import OccluderMask
+from .motion.paint import beside, under
 from .motion.rigid import RigidMotion
 from .motion.sweep import LidSweep
 from .motion.uncover import uncovered
@@ -97,7 +98,12 @@ class Neutral:
         return self.surface.owners(np.where(self.sweep.pixels, 0, 1))
 
     def measure(
-        self, work: list[Picture], landmarks: Array, motion: RigidMotion, shut: Mask | None = None
+        self,
+        work: list[Picture],
+        landmarks: Array,
+        motion: RigidMotion,
+        shut: Mask | None = None,
+        painted: Mask | None = None,
     ) -> tuple[Array, Array, Mask]:
         """Dense motion of B frames against the template, on top of the head's coarse motion.
 
@@ -106,17 +112,18 @@ class Neutral:
             landmarks: (B, 478, 2) source px, roughly right.
             motion: of the B frames against the reference.
             shut: (B,) frames in which the lids move; None = none.
+            painted: (B, H, W) what the user painted out; None = nothing.
 
         Returns:
             sheet coefficients (B, 2n) px, the residual's mean square (B,) luma^2 at the template's contrast where nothing hides it,
-            and the cells of `mask` (B, cells) that something hides.
+            and the cells of `mask` (B, cells) that something hides, or that the user painted out.
         """
         field, blur, camera = self.field, COARSE_BLUR * self.window.scale, self.surface.reference.camera
         shut = np.zeros(len(work), bool) if shut is None else shut
         views = motion.views(self.surface.sighted, camera)
         first = self._by_landmarks.motion(self.window.to_work(landmarks), motion)
         moved = np.linalg.norm(field.displacement(first), axis=2) / self.window.scale
-        opened, first = self._opened(work, views, first, shut)
+        opened, first = self._opened(work, views, first, shut, self._held(painted, views, first))
         rough = [highpass(w, self.window.scale, blur) for w in opened]
         fine = [highpass_spline(w, self.window.scale) for w in opened]
         first = self.coarse.fit(rough, motion.views(self.coarse_points, camera), first, steps=2)
@@ -127,26 +134,45 @@ class Neutral:
             odd = slice(k, k + 1)  # its last step may have been large
             residual[odd] = field.residual([fine[k]], _view(views, k), c[odd])
         facing = motion.turn[:, 2, 2] > np.cos(np.radians(TURNED))
-        hidden = self.mask.find(residual * facing[:, None], moved)
+        held = self._held(painted, views, c)
+        hidden = self.mask.find(residual * facing[:, None], moved) | held
         for k in np.flatnonzero(hidden.any(1) | shut).tolist():
-            c[k], left[k], hidden[k] = self._beside(work[k], _view(views, k), c[k], hidden[k : k + 1], shut[k])
+            cells = hidden[k : k + 1], held[k : k + 1]
+            c[k], left[k], hidden[k] = self._beside(work[k], _view(views, k), c[k], *cells, shut[k])
         return c, left, hidden
 
+    def _held(self, painted: Mask | None, views: Views, c: Array) -> Mask:
+        """Cells (B, cells) of which a pixel is painted out (B, H, W), with the sheet at `c` (B, 2n)."""
+        cells = np.zeros((len(c), len(self.mask.texture)), bool)
+        if painted is not None:
+            frame, pixel = np.nonzero(under(painted, views.apply(self.field.displacement(c))))
+            cells[frame, self.mask.cell[pixel]] = True
+        return cells
+
     def _opened(
-        self, work: list[Picture], views: Views, start: Array, shut: NDArray[np.bool_]
+        self, work: list[Picture], views: Views, start: Array, shut: Mask, held: Mask
     ) -> tuple[list[Picture], Array]:
-        """Pictures and starts (B, 2n) with the reference's lids where lids move: a start for the measurement beside them."""
+        """Pictures and starts (B, 2n) with the reference's face where lids move and in cells `held` (B, cells).
+
+        They are a start for the measurement beside these.
+        """
         work, start = list(work), start.copy()
-        for k in np.flatnonzero(shut).tolist():
-            start[k] = self.field.bridged(start[k], self.sweep.share > TOUCHED)
+        for k in np.flatnonzero(shut | held.any(1)).tolist():
+            gone = (self.sweep.pixels & shut[k]) | self.mask.pixels(held[k : k + 1])[0]
+            share = np.maximum(self.sweep.share * shut[k], self.mask.nodes(held[k : k + 1])[0])
+            if gone.all():
+                continue
+            start[k] = self.field.bridged(start[k], share > TOUCHED)
             at = _view(views, k).apply(self.field.displacement(start[k : k + 1]))[0]
-            work[k] = uncovered(work[k], self.picture, at, self.field.template.points, ~self.sweep.pixels)
+            work[k] = uncovered(work[k], self.picture, at, self.field.template.points, ~gone)
         return work, start
 
     def _beside(
-        self, work: Picture, view: Views, start: Array, hidden: Mask, shut: np.bool_
+        self, work: Picture, view: Views, start: Array, hidden: Mask, held: Mask, shut: np.bool_
     ) -> tuple[Array, float, Mask]:
         """Coefficients, what is left and hidden cells of one frame, of which at most the cells `hidden` (1, cells) are.
+
+        Those that the user painted out, `held` (1, cells), are in any case.
 
         What is hidden must not pull its neighbours, nor the light, nor shine through the high-pass into the picture beside it.
         Without all that, skin that it had spoiled shows again. So it is with lids that move, whose place is known.
@@ -156,6 +182,8 @@ class Neutral:
         revisions = REVISIONS if hidden.any() else 0
         for turn in range(revisions + 1):
             seen = ~(self.mask.pixels(hidden) | swept)
+            if not seen.any():
+                return c[0], 0.0, hidden[0]
             c = field.bridged(c[0], np.maximum(self.mask.nodes(hidden)[0], share) > MOSTLY)[None]
             face = uncovered(work, self.picture, view.apply(field.displacement(c))[0], field.template.points, seen[0])
             fine = [highpass_spline(work, self.window.scale, face)]
@@ -163,7 +191,7 @@ class Neutral:
             difference = field.difference(fine, view, c)
             residual = field.without_light(difference, seen)
             if turn < revisions:
-                hidden = self.mask.revised(residual * ~swept, hidden)
+                hidden = self.mask.revised(residual * ~swept, hidden) | held
         seen = ~(self.mask.pixels(hidden) | swept)
         return c[0], float(self._left(difference, residual, seen)[0]), hidden[0]
 
@@ -197,6 +225,7 @@ def build_neutral(
     landmarks: Array,
     motion: RigidMotion,
     first: int,
+    painted: Mask | None = None,
     rest: Surface | None = None,
 ) -> Neutral:
     """Register the candidates to the reference and average those that look like it.
@@ -209,26 +238,34 @@ def build_neutral(
         landmarks: (K, 478, 2) work px.
         motion: of the candidates against the reference.
         first: which candidate the reference stands on.
+        painted: (K, H, W) what the user painted out of them; None = nothing.
         rest: the head in the template at rest, when this one is for another view of it.
     """
-    sight = Sight(reference, landmarks[first], pictures[first])
+    sight = Sight(reference, landmarks[first], pictures[first], None if painted is None else painted[first])
     scale = window.scale
     work = [highpass(picture, scale) for picture in pictures]
     fine = [highpass_spline(picture, scale) for picture in pictures]
     rough = [highpass(p, scale, COARSE_BLUR * scale) for p in pictures]
     start = LandmarkSheet(sight.sheet, reference, landmarks[first]).motion(landmarks, motion)
     coarse, at = sight.field(work[first], COARSE_PIXELS, COARSE_BLUR * scale)
-    start = coarse.fit(rough, motion.views(at, reference.camera), start, steps=2)
+    views = motion.views(at, reference.camera)
+    start = coarse.fit(rough, views, start, 2, beside(painted, views.apply(coarse.displacement(start))))
     field, at = sight.field(work[first], PIXELS)
-    sheet_motion = field.fit(fine, motion.views(at, reference.camera), start, steps=4)
+    views = motion.views(at, reference.camera)
+    sheet_motion = field.fit(fine, views, start, 4, beside(painted, views.apply(field.displacement(start))))
     like = _alike(distances(field, sheet_motion)[first])
-    picture = sight.average(work[first], [fine[k] for k in like], motion[like], sheet_motion[like])
+    own = None if painted is None else painted[like]
+    picture = sight.average(work[first], [fine[k] for k in like], motion[like], sheet_motion[like], own)
     field, at = sight.field(picture, PIXELS)
     views = motion.views(at, reference.camera)
-    residual = field.residual(fine, views, field.fit(fine, views, sheet_motion, steps=2))[like]
-    field = _reweighted(field, residual)
+    seen = beside(painted, views.apply(field.displacement(sheet_motion)))
+    fitted = field.fit(fine, views, sheet_motion, 2, seen)
+    residual = field.without_light(field.difference(fine, views, fitted), seen)[like]
+    shown = np.ones(residual.shape) if seen is None else seen[like].astype(float)
+    field = _reweighted(field, residual, shown)
     coarse, coarse_points = sight.field(picture, COARSE_PIXELS, COARSE_BLUR * scale)
-    spread = (residual**2 * field.template.weight).sum(1) / field.template.weight.sum()
+    weight = field.template.weight * shown
+    spread = (residual**2 * weight).sum(1) / np.maximum(weight.sum(1), 1e-12)
     variance = max(float(np.median(spread)), LEAST_NOISE**2)
     surface = Surface(reference, field.template.points, sight.triangle, sight.weight, rest)
     picture, averaged = pictures[first], np.sort(frames[like])
@@ -242,9 +279,9 @@ def _alike(distance: Array) -> NDArray[np.int64]:
     return near[np.unique(np.linspace(0, len(near) - 1, min(AVERAGED, len(near))).round().astype(int))]
 
 
-def _reweighted(field: MotionField, residual: Array) -> MotionField:
-    """Less weight for pixels that never fit: highlights, hair, the rim."""
-    variance = (residual**2).mean(0)
+def _reweighted(field: MotionField, residual: Array, shown: Array) -> MotionField:
+    """Less weight for pixels that never fit, where they are shown (K, M): highlights, hair, the rim."""
+    variance = (residual**2 * shown).sum(0) / np.maximum(shown.sum(0), 1)
     usual = float(np.median(variance)) + 1e-12
     weight = (usual / (0.5 * usual + 0.5 * variance)) ** 3
     return MotionField(replace(field.template, weight=np.clip(weight, 0, 4.0)), field.sheet, field.density)

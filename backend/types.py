@@ -123,6 +123,16 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Pin:
+    """A point of the head that the user has found in the picture."""
+
+    frame: int  #: of the footage, from 0
+    vertex: int  #: of the head
+    x: float  #: px
+    y: float  #: px
+
+
+@dataclass(frozen=True)
 class Settings:
     """What a user may choose for `reconstruct`."""
 
@@ -135,6 +145,8 @@ class Settings:
     exclude: tuple[
         tuple[int, int], ...
     ] = ()  #: frames [A, B) that are not measured and say nothing about rest or identity
+    mask: str | None = None  #: grey pictures of what is painted out of the footage: a folder, a video, or one for all
+    pins: tuple[Pin, ...] = ()  #: points of the head and where they are in the picture: identity and poses are refitted
 
     def leaves_out(self, frames: Any) -> Any:
         """Whether a frame is left out, or (N,) which of frames (N,)."""

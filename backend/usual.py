@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from .landmark_sheet import LandmarkSheet
 from .motion.field import MotionField
 from .motion.mask import OccluderMask
+from .motion.paint import beside
 from .motion.rigid import RigidMotion
 from .motion.window import highpass, highpass_spline
 from .sight import Sight
@@ -23,7 +24,11 @@ CLEAR = 0.5  #: share of the candidates that show the same: with fewer, nothing 
 
 
 def usual_frames(
-    reference: Reference, pictures: list[NDArray[np.float32]], landmarks: Array, motion: RigidMotion
+    reference: Reference,
+    pictures: list[NDArray[np.float32]],
+    landmarks: Array,
+    motion: RigidMotion,
+    painted: NDArray[np.bool_] | None = None,
 ) -> tuple[Ints, int]:
     """The candidates that nothing passes before, and which of these is in the densest company of others of its form.
 
@@ -33,18 +38,21 @@ def usual_frames(
     Args:
         reference: the head in the first candidate.
         pictures: K work pictures; landmarks (K, 478, 2) work px; motion of the K against the reference.
+        painted: (K, H, W) what the user painted out; None = nothing.
 
     Returns:
         indices (n,) of candidates, and a place in them.
     """
-    sight = Sight(reference, landmarks[0], pictures[0])
+    sight = Sight(reference, landmarks[0], pictures[0], None if painted is None else painted[0])
     field, at = sight.field(highpass(pictures[0], reference.scale), COARSE_PIXELS)
     fine = [highpass_spline(p, reference.scale) for p in pictures]
     start = LandmarkSheet(sight.sheet, reference, landmarks[0]).motion(landmarks, motion)
     views = motion.views(at, reference.camera)
-    found = field.fit(fine, views, start, steps=5)
+    seen = beside(painted, views.apply(field.displacement(start)))
+    found = field.fit(fine, views, start, 5, seen)
     moved = np.linalg.norm(field.displacement(start), axis=2) / reference.scale
-    clear = _clear(OccluderMask(field, landmarks[0]), field.residual(fine, views, found), moved)
+    residual = field.without_light(field.difference(fine, views, found), seen)
+    clear = _clear(OccluderMask(field, landmarks[0]), residual if seen is None else residual * seen, moved)
     return clear, int(np.argmin(np.quantile(distances(field, found[clear]), COMPANY, axis=1)))
 
 

@@ -5,7 +5,7 @@ import bpy
 from bpy.props import FloatProperty
 
 from ..backend.errors import MicrofaceError
-from .head import chosen_head
+from .head import chosen_head, is_linked
 
 RAW = "microface_raw"  #: custom property of an Action that is a view of another (scene/derived.py)
 
@@ -24,9 +24,13 @@ class _View:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """There must be a head."""
+        """There must be a head, and its curves this file's."""
+        head = chosen_head(context)
+        if head and is_linked(head):
+            cls.poll_message_set("The curves of a linked head are changed in its own file")
+            return False
         cls.poll_message_set("Reconstruct or import a head first")
-        return chosen_head(context) is not None
+        return head is not None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Make the view; the raw Action stays as it is."""

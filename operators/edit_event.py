@@ -8,7 +8,7 @@ import bpy
 from bpy.props import EnumProperty
 
 from ..backend.errors import MicrofaceError
-from .head import chosen_head
+from .head import chosen_head, is_linked
 from .micro_expressions import MICROFACE_PG_event_row, chosen_event, list_of
 
 
@@ -19,7 +19,11 @@ class _Edit:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """There must be an event."""
+        """There must be an event, and the list this file's."""
+        head = chosen_head(context)
+        if head and is_linked(head):
+            cls.poll_message_set("The events of a linked head are corrected in its own file")
+            return False
         cls.poll_message_set("Choose an event in the list first")
         return chosen_event(context) is not None
 

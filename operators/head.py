@@ -35,6 +35,11 @@ def is_head(thing: bpy.types.Object) -> bool:
     return thing.get(COPY) is None and all(thing.get(strength_property(region)) is not None for region in ("", *NAMES))
 
 
+def is_linked(head: bpy.types.Object) -> bool:
+    """Whether a head comes from another file, though it be overridden here: its list and its curves are that file's."""
+    return bool(head.library or head.override_library)
+
+
 def beyond_limit(head: bpy.types.Object) -> Iterator[tuple[str, float, float]]:
     """Regions whose strength times that of all is more than shape keys can hold: name, wanted, and what is shown."""
     for region in NAMES:

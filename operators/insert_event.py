@@ -4,7 +4,7 @@
 import bpy
 
 from ..backend.errors import MicrofaceError
-from .head import chosen_head
+from .head import chosen_head, is_linked
 from .keying import is_chosen, keying
 from .micro_expressions import chosen_event
 
@@ -21,6 +21,9 @@ class MICROFACE_OT_insert_event(bpy.types.Operator):
         """There must be a head and an event."""
         if chosen_head(context) is None:
             cls.poll_message_set("Select a head first")
+            return False
+        if keying(context).kind == "KEYS" and is_linked(chosen_head(context)):
+            cls.poll_message_set("The curves of a linked head are its own file's: choose NLA Strip")
             return False
         cls.poll_message_set("Choose an event in the list, or a stored one")
         return is_chosen(context)

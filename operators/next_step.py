@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import bpy
 
-from . import properties
+from . import properties, takes
+from .pins import pins_of
 
 RECONSTRUCT = "microface.reconstruct"
 
@@ -42,6 +43,11 @@ def _leave_nothing_out(context: bpy.types.Context) -> None:
     properties.settings(context).exclude.clear()
 
 
+def _remove_pins(context: bpy.types.Context) -> None:
+    if take := takes.shown(context.scene):
+        bpy.data.batch_remove(pins_of(take))
+
+
 def _clear_cache(context: bpy.types.Context) -> None:
     bpy.ops.microface.clear_cache()
 
@@ -57,6 +63,10 @@ STEPS = {
     "bad_face": Step("Use the Largest Face", _choose(face="")),
     "no_such_face": Step("Use the Largest Face", _choose(face="")),
     "all_left_out": Step("Leave Nothing Out", _leave_nothing_out),
+    "bad_mask": Step("Paint Nothing Out", _choose(mask=None)),
+    "bad_pins": Step("Remove the Pins", _remove_pins),
+    "pins_of_other_head": Step("Remove the Pins", _remove_pins),
+    "not_shown": Step("Paint Nothing Out", _choose(mask=None)),
     "no_device": Step("Use the Processor", _use_processor),
     "no_head": Step("Use the Built-in Head", _choose(head="generic")),
     "disk_full": Step("Clear Kept Results", _clear_cache),

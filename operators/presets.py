@@ -11,7 +11,7 @@ PRESETS: dict[str, dict[str, object]] = {
     "EDIT": {"detail": False, "rate": "scene", "live_correctives": True},
     "RESET": {
         "detail": True, "rate": "auto", "live_correctives": False, "head": "", "face": "", "use_range": False,
-        "use_neutral": False, "lens_from": "FACE", "result": "ADD",
+        "use_neutral": False, "lens_from": "FACE", "result": "ADD", "mask": None,
     },
 }  # fmt: skip
 

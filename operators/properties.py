@@ -99,6 +99,11 @@ class MICROFACE_PG_settings(bpy.types.PropertyGroup):
         default=50,
     )
     exclude: CollectionProperty(type=MICROFACE_PG_span)
+    mask: PointerProperty(
+        name="Paint Out",
+        description="Mask drawn over the footage in the clip editor: what is inside is not looked at",
+        type=bpy.types.Mask,
+    )
     detail: BoolProperty(
         name="Detail Keys",
         description="Also add shape keys for what the named units cannot say. Without them the face is easier to edit "

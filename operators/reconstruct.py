@@ -13,6 +13,7 @@ import bpy
 from ..backend.errors import MicrofaceError
 from ..backend.messages import Message
 from . import job, properties
+from .pins import pins_file
 
 if TYPE_CHECKING:  # both load numpy, which enabling the add-on must not
     from ..backend.types import Take
@@ -51,7 +52,8 @@ class MICROFACE_OT_reconstruct(job.Job, bpy.types.Operator):
         preferences = properties.preferences(context)
         device = preferences.device if preferences else "auto"
         argv = ["reconstruct", str(source), "--out", str(take), "--device", device]
-        return [*argv, "--head", properties.head(context), *options(context)], [take]
+        argv += ["--head", properties.head(context), *options(context)]
+        return [*argv, *mask_pictures(context, source), *pins_file(context, source)], [take]
 
     def finish(self, context: bpy.types.Context, result: Message) -> None:
         """Build the scene and list what was found."""
@@ -140,6 +142,26 @@ def options(context: bpy.types.Context) -> list[str]:
     if preferences:
         argv += ["--cache", f"{preferences.cache:g}"]
     return argv
+
+
+def mask_pictures(context: bpy.types.Context, source: Path) -> list[str]:
+    """Draw what is painted out of the footage, for the worker: the option that names the pictures.
+
+    Raises:
+        MicrofaceError: as `open_clip` and `footage_clip`.
+    """
+    choice = properties.settings(context)
+    if not choice.mask:
+        return []
+    from ..backend.video import open_clip
+    from .scene.painted import footage_clip, write_masks
+
+    clip, folder = open_clip(source), Path(bpy.app.tempdir) / "microface-mask"
+    count = len(clip.time_s)
+    first, stop = (choice.range_start, choice.range_end) if choice.use_range else (0, count)
+    if first < min(stop, count):  # else the worker says what is wrong with the range
+        write_masks(choice.mask, footage_clip(source), clip, range(first, min(stop, count)), folder)
+    return ["--mask", str(folder)] if first < min(stop, count) else []
 
 
 def field_of_view(context: bpy.types.Context) -> float:

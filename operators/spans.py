@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 
 import bpy
 from bpy.props import EnumProperty, IntProperty
@@ -92,10 +91,10 @@ def preview_frames(context: bpy.types.Context) -> tuple[int, int] | None:
     from ..backend.take import read_take
     from .scene.rate import frame_to_seconds, rate
 
-    scene, take_path = context.scene, takes.shown(context.scene)
-    if not scene.use_preview_range or take_path is None:
+    scene, shown = context.scene, takes.shown(context.scene)
+    if not scene.use_preview_range or shown is None:
         return None
-    take = read_take(Path(take_path.get(takes.FILE, "")))
+    take = read_take(takes.file_of(shown))
     ends = frame_to_seconds(np.array([scene.frame_preview_start - 0.5, scene.frame_preview_end + 0.5]), rate(scene))
     first, stop = np.searchsorted(take.time_s, ends)
     offset = int(take.source.get("first_frame", 0))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 from bpy.props import StringProperty
 
@@ -68,6 +70,13 @@ class MICROFACE_OT_remove_take(_OfTake, bpy.types.Operator):
 
 
 CLASSES = (MICROFACE_OT_show_take, MICROFACE_OT_remove_take)
+
+
+def file_of(collection: bpy.types.Collection) -> Path:
+    """The file of a take: where it was written, or, once that was moved, beside the .blend."""
+    file = Path(collection.get(FILE, ""))
+    beside = Path(bpy.data.filepath).parent / file.name
+    return beside if bpy.data.filepath and not file.is_file() and beside.is_file() else file
 
 
 def of_scene(scene: bpy.types.Scene) -> list[bpy.types.Collection]:

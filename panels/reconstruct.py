@@ -3,8 +3,10 @@
 
 import bpy
 
-from ..operators import properties, takes
+from ..operators import pins, properties, takes
 from ..operators.choose_video import ChooseVideo
+from ..operators.paint_out import MICROFACE_OT_paint_out
+from ..operators.pins import MICROFACE_OT_add_pins
 from ..operators.presets import MICROFACE_OT_preset
 from ..operators.reconstruct import MICROFACE_OT_reconstruct
 from ..operators.spans import MICROFACE_OT_add_span, MICROFACE_OT_remove_span, MICROFACE_OT_span_from_preview
@@ -92,6 +94,11 @@ class MICROFACE_PT_corrections(_Choices, bpy.types.Panel):
             row.prop(span, "end", text="")
             row.operator(MICROFACE_OT_remove_span.bl_idname, text="", icon="X").index = index
         layout.operator(MICROFACE_OT_add_span.bl_idname, icon="ADD")
+        layout.prop(choice, "mask")
+        layout.operator(MICROFACE_OT_paint_out.bl_idname, icon="MOD_MASK")
+        layout.operator(MICROFACE_OT_add_pins.bl_idname, icon="PINNED")
+        if pinned := takes.shown(context.scene):
+            _pins(layout, pins.pins_of(pinned))
 
 
 class MICROFACE_PT_takes(Tab, bpy.types.Panel):
@@ -140,6 +147,13 @@ def draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     layout.prop(choice, "detail")
     layout.prop(choice, "rate")
     layout.prop(choice, "result")
+
+
+def _pins(layout: bpy.types.UILayout, own: list[bpy.types.Object]) -> None:
+    """Draw how many pins there are, and in which frames."""
+    if own:
+        frames = ", ".join(map(str, sorted({pin[pins.FRAME] for pin in own})))
+        layout.label(text=f"{len(own)} pins, video frame {frames}")
 
 
 def _span(layout: bpy.types.UILayout, choice: properties.MICROFACE_PG_settings, name: str) -> None:

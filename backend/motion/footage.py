@@ -94,7 +94,7 @@ def _chunks(frames: Iterable[Frame], tracks: Tracks, window: Window) -> Iterator
         index = np.array([frame.index for frame in chunk])
         landmarks = landmarks_between(tracks, index)
         seen = np.isfinite(landmarks[:, 0, 0])
-        work = {frame.index: window.cut(frame.luma) for frame, shown in zip(chunk, seen, strict=True) if shown}
+        work = {frame.index: window.work(frame) for frame, shown in zip(chunk, seen, strict=True) if shown}
         yield _Chunk(index, seen, landmarks, work)
 
 
@@ -124,7 +124,8 @@ def _measured(
             anchor, index = anchors[span.anchor], chunk.frames[here]
             coarse = anchor.coarse(at_frames(fit, tracks.frame, index))
             work = [chunk.work[int(k)] for k in index]
-            found = anchor.neutral.measure(work, chunk.landmarks[here], coarse, shut[row[here]])
+            painted = anchor.neutral.window.painted(index)
+            found = anchor.neutral.measure(work, chunk.landmarks[here], coarse, shut[row[here]], painted)
             parts.append(_Part(number, index, *found, coarse))
     return parts
 

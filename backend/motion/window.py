@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import spline_filter
 
-from ..types import Floats
+from ..types import Floats, Frame
+from .paint import Mask, Paint, filled
 
 REFERENCE_FACE = 240.0  #: px, the face width at which all lengths below are stated
 LARGEST_FACE = 360.0  #: px; wider faces are averaged down first: it costs no information and a quarter of the time
 BLUR = 0.8  #: px, keeps the cubic spline interpolation of the noise honest
 HIGHPASS = 20.0  #: px at REFERENCE_FACE; flicker and shading triple the error without it
 PREFILTER_REACH = 6  #: px; beyond it the spline's prefilter is below 2e-4
+PAINT_SHINES = 2  #: px, through blur and spline, from what is painted out into the picture beside it
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Window:
         width, height: size of the crop in source px, multiples of `factor`.
         factor: source pixels per work pixel along each axis.
         scale: face width in the work picture / REFERENCE_FACE.
+        paint: what the user painted out; None = nothing.
     """
 
     x: int
@@ -36,6 +39,7 @@ class Window:
     height: int
     factor: int
     scale: float
+    paint: Paint | None = None
 
     def to_work(self, points: Floats) -> NDArray[np.float64]:
         """Source px (..., 2) to work px (..., 2); centres of pixels are integers in both."""
@@ -62,13 +66,31 @@ class Window:
         size = (self.width // self.factor, self.height // self.factor)
         return np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
 
+    def work(self, frame: Frame) -> NDArray[np.float32]:
+        """The work picture of a frame; what the user painted out is not in it."""
+        picture = self.cut(frame.luma)
+        if self.paint is None:
+            return picture
+        return filled(picture, self._painted(self.paint, frame.index), slow_sigma(self.scale) / 2)
 
-def window_around(landmarks: Floats, width: int, height: int) -> Window:
+    def painted(self, frames: NDArray[np.int64]) -> Mask | None:
+        """(B, height, width) work pixels of frames (B,) that the user painted out, and those beside them; None = nothing."""
+        if self.paint is None:
+            return None
+        return np.stack([self._painted(self.paint, int(frame)) for frame in frames])
+
+    def _painted(self, paint: Paint, frame: int) -> Mask:
+        cut = self.cut(paint.picture(frame).astype(np.float32))
+        return np.asarray(cv2.dilate(cut, np.ones((2 * PAINT_SHINES + 1,) * 2)) > 0)
+
+
+def window_around(landmarks: Floats, width: int, height: int, paint: Paint | None = None) -> Window:
     """The window that holds the face in every tracked frame.
 
     Args:
         landmarks: (N, L, >=2) source px; NaN where there is no face.
         width, height: size of the source picture, px.
+        paint: what the user painted out.
     """
     points = np.asarray(landmarks, float)[..., :2]
     points = points[np.isfinite(points[:, 0, 0])]
@@ -78,7 +100,9 @@ def window_around(landmarks: Floats, width: int, height: int) -> Window:
     low = np.maximum(np.floor(points.min((0, 1)) - margin), 0).astype(int)
     high = np.minimum(np.ceil(points.max((0, 1)) + margin), [width, height]).astype(int)
     extent = (high - low) // factor * factor
-    return Window(int(low[0]), int(low[1]), int(extent[0]), int(extent[1]), factor, face / factor / REFERENCE_FACE)
+    return Window(
+        int(low[0]), int(low[1]), int(extent[0]), int(extent[1]), factor, face / factor / REFERENCE_FACE, paint
+    )
 
 
 def slow_part(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

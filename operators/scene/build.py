@@ -28,6 +28,7 @@ from .live import add_live_correctives, add_strength_correctives
 from .markers import add_markers, remember
 from .mesh import build_head, slider_range
 from .performance import channels, keyed_frames
+from .pins import build_pins
 from .rate import rate as scene_rate
 from .rate import seconds_to_frame, set_rate
 from .sound import add_sound
@@ -91,6 +92,7 @@ def build_scene(
         thing[CORRECTIVE_ERROR] = 1000 * baked.error_m
         add_strength_correctives(thing, rig, head)
     camera = build_camera(collection, label, take)
+    build_pins(collection, camera, take, head)
     if path and path.exists():
         add_footage(scene, camera, take, path, _times(take, path, clip), fps)
         add_sound(scene, take, path, fps)

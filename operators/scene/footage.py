@@ -118,9 +118,14 @@ def _movie(path: Path, time_s: Floats) -> tuple[bpy.types.Image, Ints] | None:
     return image, movie_numbers(time_s, whole / base)
 
 
+def names_of(path: Path) -> list[str]:
+    """Names of the images in a folder."""
+    return [file.name for file in path.iterdir() if file.suffix.lower() in folder.SUFFIXES and file.name[0] != "."]
+
+
 def _folder(path: Path) -> tuple[bpy.types.Image, Ints] | None:
     """The images as a sequence."""
-    names = [file.name for file in path.iterdir() if file.suffix.lower() in folder.SUFFIXES and file.name[0] != "."]
+    names = names_of(path)
     numbers = sequence_numbers(names)
     if numbers is None:
         return None

@@ -114,7 +114,7 @@ def _spare(scene: bpy.types.Scene, collection: bpy.types.Collection, ours: list[
 
 def _delete(things: list[bpy.types.Object]) -> None:
     """Objects and the data that nothing else uses."""
-    data = [thing.data for thing in things]
+    data = [thing.data for thing in things if thing.data]  # an empty has none
     bpy.data.batch_remove(things)
     bpy.data.batch_remove([one for one in data if one.users == 0])
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an occluder costs the rest of the face: `python tests/bench/occluder.py [NAME ...] [--limits] [--jobs N]`.
+"""What an occluder costs the rest of the face: `python tests/bench/occluder.py [NAME ...] [--painted] [--limits] [--jobs N]`.
 
 The demo clip is filmed again with something that passes before the face during its smile, and compared with the clip as it is:
 the motion of the same points in the same frames, those that nothing covers and that the take does not mark, laid rigidly by
-themselves on where they were in the first frame. With `--limits` also the clip without occluder in which the very same cells, or
-only those that the occluder truly touches, are declared hidden: nobody can be asked to know more than is there to be seen; and
-the occluded clip given the true cells, or the landmarks of the clip without occluder: what finding them costs.
+themselves on where they were in the first frame. With `--painted` also when the user has painted it out. With `--limits` also the
+clip without occluder in which the very same cells, or only those that the occluder truly touches, are declared hidden: nobody
+can be asked to know more than is there to be seen; and the occluded clip given the true cells, or the landmarks of the clip
+without occluder: what finding them costs.
 """
 
 import os
@@ -201,14 +202,16 @@ def watched(marks: Marks | None, given: HiddenAt | None, least: float) -> Iterat
         here.frames = chunk.frames[chunk.seen].tolist()
         return measured(chunk, *others, **more)
 
-    def measuring(neutral: Neutral, work: Any, landmarks: Any, motion: Any, shut: Any = None) -> Any:
+    def measuring(
+        neutral: Neutral, work: Any, landmarks: Any, motion: Any, shut: Any = None, painted: Any = None
+    ) -> Any:
         at, mask = _places(neutral, motion), neutral.mask
         if given:
             shares = [
                 np.bincount(mask.cell, given(*pair), len(mask.texture)) for pair in zip(here.frames, at, strict=True)
             ]
             here.cells = np.array(shares) > least * np.maximum(np.bincount(mask.cell, minlength=len(mask.texture)), 1)
-        found = measure(neutral, work, landmarks, motion, shut)
+        found = measure(neutral, work, landmarks, motion, shut, painted)
         if marks:
             for frame, points, hidden in zip(here.frames, at, mask.pixels(found[2]), strict=True):
                 marks.seen[frame] = cKDTree(points), hidden
@@ -241,10 +244,23 @@ class Claim:
     take: Take
 
 
-def claimed(film: Filmed, path: Path, given: HiddenAt | None = None, least: float = 0) -> tuple[Claim, Marks]:
+def painted(film: Filmed) -> Path:
+    """A folder of masks beside the clip: what is covered, and a pixel around it."""
+    folder = film.path.with_name("painted")
+    folder.mkdir(exist_ok=True)
+    for frame, cover in enumerate(film.cover):
+        wide = cv2.dilate(cover, np.ones((3, 3))) > CLEAR
+        cv2.imwrite(str(folder / f"{frame:04d}.png"), 255 * wide.astype(np.uint8))
+    return folder
+
+
+def claimed(
+    film: Filmed, path: Path, given: HiddenAt | None = None, least: float = 0, mask: Path | None = None
+) -> tuple[Claim, Marks]:
     marks = Marks()
     with watched(marks, given, least):
-        take = pipeline.reconstruct(path, Settings(device="cpu"), lambda stage, share: None)
+        settings = Settings(device="cpu", mask=mask and str(mask))
+        take = pipeline.reconstruct(path, settings, lambda stage, share: None)
     if (take.valid > BRIDGED).any():
         raise ValueError(f"{path}: no result in {(take.valid > BRIDGED).sum()} frames")
     head, size = load_head("generic"), {"width": film.face.shape[1], "height": film.face.shape[0]}
@@ -281,16 +297,22 @@ def invented(take: Take, plan: Plan) -> list[str]:
     ]
 
 
-def row(name: str, cache: Path, limits: bool) -> dict[str, Any]:
+def row(name: str, cache: Path, limits: bool, paint: bool = False) -> dict[str, Any]:
     """Figures of one occluder."""
     cv2.setNumThreads(1)
     clear, film = filmed("", cache), filmed(name, cache)
     plain, _ = claimed(clear, clear.path)
     found, marks = claimed(film, film.path)
+    by_hand = claimed(film, film.path, mask=painted(film))[0] if paint else found
     seen = [project(cloud, film.camera)[:, :2] for cloud in film.vertices]
     under = np.array([film.covered(frame, points) for frame, points in enumerate(seen)])
-    marked = np.zeros_like(under)
-    marked[:, found.covers] = found.marked
+
+    def marks_of(claim: Claim) -> Mask:
+        marked = np.zeros_like(under)
+        marked[:, claim.covers] = claim.marked
+        return marked
+
+    marked = marks_of(found)
 
     def ratio(claim: Claim, use: Mask) -> float:
         both = plain.covers & claim.covers & found.covers
@@ -306,6 +328,15 @@ def row(name: str, cache: Path, limits: bool) -> dict[str, Any]:
         "invented": invented(found.take, Plan()),
         "units": [" ".join(e.units) for e in found.take.events], "units without": [" ".join(e.units) for e in plain.take.events],
     }  # fmt: skip
+    if paint:
+        told = marks_of(by_hand)
+        out |= {
+            "painted out, marked of it": float(told[BEGIN:END][during].mean()),
+            "painted out, marked of the face": float(told[BEGIN:END].mean()),
+            "painted out, unmarked": ratio(by_hand, ~under & ~told), "painted out, outside": ratio(by_hand, ~under),
+            "painted out, invented": invented(by_hand.take, Plan()),
+            "painted out, units": [" ".join(e.units) for e in by_hand.take.events],
+        }  # fmt: skip
     if limits:
         cases: dict[str, Any] = {
             "clear, the same hidden": partial(claimed, clear, clear.path, marks, SAME),
@@ -323,6 +354,7 @@ def row(name: str, cache: Path, limits: bool) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("names", nargs="*", default=list(OCCLUDERS), metavar="NAME", help=", ".join(OCCLUDERS))
+    parser.add_argument("--painted", action="store_true")
     parser.add_argument("--limits", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "microface-bench" / "clips")
@@ -330,7 +362,9 @@ def main() -> None:
     filmed("", choice.cache)
     with multiprocessing.get_context("spawn").Pool(choice.jobs) as pool:
         for name, found in zip(
-            choice.names, pool.imap(partial(row, cache=choice.cache, limits=choice.limits), choice.names), strict=True
+            choice.names,
+            pool.imap(partial(row, cache=choice.cache, limits=choice.limits, paint=choice.painted), choice.names),
+            strict=True,
         ):
             print(f"{name}:")
             for figure, value in found.items():

@@ -49,6 +49,13 @@ def test_scene_holds_head_keys_and_camera(seen: dict[str, object]) -> None:
     assert seen["camera"]
 
 
+def test_an_upgrade_registers_the_same_and_keeps_the_users_files(seen: dict[str, object], clip: Path) -> None:
+    assert "MICROFACE_PT_reconstruct" in seen["before"]  # type: ignore[operator]
+    assert seen["after"] == seen["before"]
+    assert seen["source"] == str(clip)
+    assert Path(str(seen["take"])).is_file()  # in the extension's user folder
+
+
 def test_disabling_leaves_nothing(seen: dict[str, object]) -> None:
     assert seen["leftovers"] == []
 

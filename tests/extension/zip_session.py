@@ -19,6 +19,13 @@ def leftovers() -> list[str]:
     return names + [name for name in sys.modules if name.startswith(NAME)]
 
 
+def ours() -> list[str]:
+    """Classes and properties of ours, and what waits for Blender's own events, whosesoever it is."""
+    handlers = (name for name in dir(bpy.app.handlers) if isinstance(getattr(bpy.app.handlers, name), list))
+    waiting = [f"{name} {len(getattr(bpy.app.handlers, name))}" for name in handlers]
+    return [name for name in leftovers() if not name.startswith(NAME)] + waiting
+
+
 def look() -> dict[str, object]:
     """What the reconstruction left in the scene."""
     scene, job = bpy.context.scene, bpy.context.window_manager.microface
@@ -45,7 +52,11 @@ def main(archive: str, clip: str) -> dict[str, object]:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False)
     bpy.context.scene.microface.source = clip
     outcome = bpy.ops.microface.reconstruct()
-    seen = {"outcome": sorted(outcome), **look()}
+    seen = {"outcome": sorted(outcome), **look(), "before": ours()}
+    bpy.ops.extensions.package_install_files(
+        filepath=archive, repo="user_default", enable_on_install=True
+    )  # an upgrade
+    seen |= {"after": ours(), "source": bpy.context.scene.microface.source}
     bpy.ops.preferences.addon_disable(module=NAME)
     modules = [name for name in leftovers() if not name.startswith(NAME)]
     return {**seen, "leftovers": modules}
