@@ -29,8 +29,6 @@ from .sheet import SplineSheet
 SMOOTHNESS = 30.0  #: bending prior at full pixel density; the solve undoes its shrinkage through the information matrix
 LIGHT_RIDGE = 1e-3
 
-Seen = NDArray[np.bool_] | None
-
 
 @dataclass(frozen=True)
 class Template:
@@ -141,37 +139,21 @@ class MotionField:
         moved = views.apply(self.displacement(coefficients))
         return np.stack([self.template.value - self._read(p, q) for p, q in zip(pictures, moved, strict=True)])
 
-    def without_light(self, difference: NDArray[np.float64], seen: Seen = None) -> NDArray[np.float64]:
-        """What of a difference (B, M) no change of light explains, luma; the light is that of the pixels `seen` (B, M)."""
-        light = self.template.light
-        if seen is None:
-            weighted = difference * self.template.weight
-            return difference - cho_solve(self._light_factor, light.T @ weighted.T).T @ light.T
-        found = [self._light(*pair) for pair in zip(difference, self.template.weight * seen, strict=True)]
-        return np.asarray(difference - np.array(found) @ light.T)
-
-    def _light(self, difference: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Strengths (A,) of the light's columns in one difference (M,) with weights of its own (M,)."""
-        light = self.template.light
-        gram = light.T @ (weight[:, None] * light)
-        gram += LIGHT_RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
-        return np.asarray(np.linalg.solve(gram, light.T @ (weight * difference)))
+    def without_light(self, difference: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What of a difference (B, M) no change of light explains, luma."""
+        light, weighted = self.template.light, difference * self.template.weight
+        return np.asarray(difference - cho_solve(self._light_factor, light.T @ weighted.T).T @ light.T)
 
     def residual(self, pictures: list[Picture], views: Views, coefficients: Floats) -> NDArray[np.float64]:
         """Template minus warped frame, light removed: (B, M) luma."""
         return self.without_light(self.difference(pictures, views, coefficients))
 
-    def fit(
-        self, pictures: list[Picture], views: Views, start: Floats, steps: int = 3, seen: Seen = None
-    ) -> NDArray[np.float64]:
-        """Coefficients (B, 2n) of B frames, from `start` (B, 2n), by `steps` Gauss-Newton steps.
-
-        Only the pixels `seen` (B, M) pull, None = all. The matrix stays that of all: it sets the pace, not the optimum.
-        """
-        return self.settle(pictures, views, start, steps, seen)[0]
+    def fit(self, pictures: list[Picture], views: Views, start: Floats, steps: int = 3) -> NDArray[np.float64]:
+        """Coefficients (B, 2n) of B frames, from `start` (B, 2n), by `steps` Gauss-Newton steps."""
+        return self.settle(pictures, views, start, steps)[0]
 
     def settle(
-        self, pictures: list[Picture], views: Views, start: Floats, steps: int, seen: Seen = None
+        self, pictures: list[Picture], views: Views, start: Floats, steps: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """As `fit`, and the difference (B, M) luma that is left: for the last step as far as the template's gradient tells.
 
@@ -180,15 +162,14 @@ class MotionField:
         c = np.array(start, float)
         for _ in range(steps):
             difference = self.difference(pictures, views, c)
-            change = self._step(difference, c, seen)
+            change = self._step(difference, c)
             c += change
         return c, difference - (self.displacement(change) * self.template.gradient.astype(np.float32)).sum(2)
 
-    def _step(self, difference: NDArray[np.float64], c: NDArray[np.float64], seen: Seen) -> NDArray[np.float64]:
+    def _step(self, difference: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:
         """One Gauss-Newton step (B, 2n) for a difference (B, M) at `c` (B, 2n)."""
         t = self.template
-        weight = t.weight if seen is None else t.weight * seen
-        r = (self.without_light(difference, seen) * weight).astype(np.float32).T
+        r = (self.without_light(difference) * t.weight).astype(np.float32).T
         pull = np.concatenate([self._transposed @ (r * t.gradient[:, k, None].astype(np.float32)) for k in (0, 1)])
         change = cho_solve(self._factor, pull - self.prior @ c.T).T
         # One bad pixel region must not throw a frame far away: a step is at most two spacings.
@@ -197,6 +178,8 @@ class MotionField:
     def bridged(self, coefficients: Floats, hidden: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Coefficients (2n,) with the `hidden` ones (2n,) laid over the others with the least bending."""
         out = np.array(coefficients, float)
+        if not hidden.any():
+            return out
         pull = self.prior[np.ix_(hidden, ~hidden)] @ out[~hidden]
         held = self.prior[np.ix_(hidden, hidden)]
         out[hidden] = -np.linalg.solve(held + 1e-6 * np.trace(held) / len(held) * np.eye(len(held)), pull)
