@@ -45,7 +45,7 @@ LEAST_SHOWN = 1e-3  #: of the template's contrast
 
 
 class Whole(NamedTuple):
-    """What B frames show if nothing hides the face: `motion` (B, 2n) px, mean square `left` (B,) luma^2, signs that something does."""
+    """What B frames show if nothing hides the face: motion (B, 2n) px, mean square left (B,) luma^2; signs that something does."""
 
     motion: Array
     left: Array

@@ -42,7 +42,7 @@ BESIDE = np.ones((3, 3), bool)
 
 
 class Signs(NamedTuple):
-    """Cells (B, rows, columns) of B frames in a row that surely show something else, and that may if it stands beside or before them."""
+    """Cells (B, rows, columns) of B frames in a row: surely something else is seen, or likely, next to a sure one."""
 
     sure: Mask
     likely: Mask

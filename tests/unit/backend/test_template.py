@@ -154,7 +154,7 @@ def test_what_crosses_the_cheek_does_not_pull_at_the_skin_beside_it(neutral: Neu
     """A dark square beside the moving cheek, and one that has left the face by its edge: only the first is marked."""
     size, points = 0.8, neutral.field.template.points
     over, past, rest = (picture(np.zeros(2), each, 505 + k) for k, each in enumerate((size, size, 0.0)))
-    corner = ANCHOR.astype(int) + [12, -40]
+    corner = ANCHOR.astype(int) + np.array([12, -40])
     over[corner[1] : corner[1] + 24, corner[0] : corner[0] + 24] = 20
     edge = int(points[:, 0].max()) + 4
     past[:, edge:] = 20
