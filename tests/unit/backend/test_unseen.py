@@ -56,7 +56,7 @@ class Columns:
 
 
 def test_what_is_mostly_hidden_is_a_straight_line() -> None:
-    """The first patch hides four fifths of the unit, the second the rest and all of the detail; no frame without a face gets a value."""
+    """The first patch hides four fifths of the unit, the second all of the detail; no frame without a face gets a value."""
     covered = np.zeros((12, 2), bool)
     covered[4, 1], covered[5:7, 0], covered[7, 1] = True, True, True
     units = np.array([0, 1, 2, 3, 4, 9, 9, 7, 8, 9, 10, 11], np.float32)[:, None]
