@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .crew import in_order
 from .landmark_sheet import LandmarkSheet
 from .motion.field import MotionField, Views
-from .motion.mask import OccluderMask
+from .motion.mask import OccluderMask, Signs
 from .motion.paint import beside, under
 from .motion.rigid import RigidMotion
 from .motion.sweep import LidSweep
@@ -41,6 +43,18 @@ TOUCHED = 0.05  #: the same, of landmarks' motion beside a lid that moves
 AS_NEAR = 1.2
 ALIKE = 0.6  #: share of the candidates that are taken to be at rest
 LEAST_SHOWN = 1e-3  #: of the template's contrast
+
+
+class Whole(NamedTuple):
+    """What B frames show if nothing hides the face: motion (B, 2n) px, mean square left (B,) luma^2; signs that something does.
+
+    And the cells (B, cells) that the user painted out.
+    """
+
+    motion: Array
+    left: Array
+    signs: Signs
+    held: Mask
 
 
 @dataclass(frozen=True)
@@ -105,7 +119,7 @@ class Neutral:
         shut: Mask | None = None,
         painted: Mask | None = None,
     ) -> tuple[Array, Array, Mask]:
-        """Dense motion of B frames against the template, on top of the head's coarse motion.
+        """Dense motion of B frames in a row against the template, on top of the head's coarse motion.
 
         Args:
             work: B work pictures.
@@ -118,8 +132,15 @@ class Neutral:
             sheet coefficients (B, 2n) px, the residual's mean square (B,) luma^2 at the template's contrast where nothing hides it,
             and the cells of `mask` (B, cells) that something hides, or that the user painted out.
         """
-        field, blur, camera = self.field, COARSE_BLUR * self.window.scale, self.surface.reference.camera
         shut = np.zeros(len(work), bool) if shut is None else shut
+        whole = self.whole(work, landmarks, motion, shut, painted)
+        return self.beside(work, motion, whole, self.mask.grown(whole.signs), shut)
+
+    def whole(
+        self, work: list[Picture], landmarks: Array, motion: RigidMotion, shut: Mask, painted: Mask | None = None
+    ) -> Whole:
+        """The first part of `measure`: B frames as if nothing but paint hid the face, and the signs that something does."""
+        field, blur, camera = self.field, COARSE_BLUR * self.window.scale, self.surface.reference.camera
         views = motion.views(self.surface.sighted, camera)
         first = self._by_landmarks.motion(self.window.to_work(landmarks), motion)
         moved = np.linalg.norm(field.displacement(first), axis=2) / self.window.scale
@@ -134,11 +155,21 @@ class Neutral:
             odd = slice(k, k + 1)  # its last step may have been large
             residual[odd] = field.residual([fine[k]], _view(views, k), c[odd])
         facing = motion.turn[:, 2, 2] > np.cos(np.radians(TURNED))
-        held = self._held(painted, views, c)
-        hidden = self.mask.find(residual * facing[:, None], moved) | held
-        for k in np.flatnonzero(hidden.any(1) | shut).tolist():
-            cells = hidden[k : k + 1], held[k : k + 1]
-            c[k], left[k], hidden[k] = self._beside(work[k], _view(views, k), c[k], *cells, shut[k])
+        return Whole(c, left, self.mask.signs(residual * facing[:, None], moved), self._held(painted, views, c))
+
+    def beside(
+        self, work: list[Picture], motion: RigidMotion, whole: Whole, hidden: Mask, shut: Mask
+    ) -> tuple[Array, Array, Mask]:
+        """The second part of `measure`: again without at most the cells `hidden` (B, cells), and without lids that move."""
+        views = motion.views(self.surface.sighted, self.surface.reference.camera)
+        c, left, held, hidden = whole.motion.copy(), whole.left.copy(), whole.held, hidden | whole.held
+        spoiled = np.flatnonzero(hidden.any(1) | shut).tolist()
+
+        def measured(k: int) -> tuple[Array, float, Mask]:
+            return self._beside(work[k], _view(views, k), c[k], hidden[k : k + 1], held[k : k + 1], shut[k])
+
+        for k, found in zip(spoiled, in_order(measured, spoiled), strict=True):
+            c[k], left[k], hidden[k] = found
         return c, left, hidden
 
     def _held(self, painted: Mask | None, views: Views, c: Array) -> Mask:
@@ -177,23 +208,26 @@ class Neutral:
         What is hidden must not pull its neighbours, nor the light, nor shine through the high-pass into the picture beside it.
         Without all that, skin that it had spoiled shows again. So it is with lids that move, whose place is known.
         """
-        field, c = self.sweep.beside if shut else self.field, start[None]
+        field, c, occluded = self.sweep.beside, start[None], bool(hidden.any())
         swept, share = self.sweep.pixels & shut, self.sweep.share * shut
-        revisions = REVISIONS if hidden.any() else 0
-        for turn in range(revisions + 1):
-            seen = ~(self.mask.pixels(hidden) | swept)
+        for turn in range(REVISIONS * occluded + 1):
+            seen = ~(self.mask.pixels(hidden)[0] | swept)
             if not seen.any():
                 return c[0], 0.0, hidden[0]
+            if occluded:  # with the matrix of all pixels, what was spoiled would hardly settle
+                field = self.field.weighted(self.field.template.weight * seen)
             c = field.bridged(c[0], np.maximum(self.mask.nodes(hidden)[0], share) > MOSTLY)[None]
-            face = uncovered(work, self.picture, view.apply(field.displacement(c))[0], field.template.points, seen[0])
+            at = view.apply(field.displacement(c))[0]
+            face = uncovered(work, self.picture, at, field.template.points, seen, alone=occluded)
             fine = [highpass_spline(work, self.window.scale, face)]
-            c = field.fit(fine, view, c, REFITS, seen)
+            c = field.fit(fine, view, c, REFITS)
             difference = field.difference(fine, view, c)
-            residual = field.without_light(difference, seen)
-            if turn < revisions:
-                hidden = self.mask.revised(residual * ~swept, hidden) | held
-        seen = ~(self.mask.pixels(hidden) | swept)
-        return c[0], float(self._left(difference, residual, seen)[0]), hidden[0]
+            residual = field.without_light(difference)
+            if turn < REVISIONS * occluded:
+                was, hidden = hidden, self.mask.revised(residual * ~swept, hidden) | held
+                if (was == hidden).all():
+                    break
+        return c[0], float(self._left(difference, residual, seen[None])[0]), hidden[0]
 
     def missing(self, residual: Array, hidden: Mask) -> Array:
         """(B,) share of the template's texture that frames fail to show: all of what is hidden, of the rest the residual."""

@@ -16,7 +16,7 @@ from .solve.posterior import START_PX
 from .solve.surface import Surface
 from .types import Floats, Ints
 
-LEAST_SEEN = 0.5  #: share of a cause that must be seen for it to be measured
+LEAST_SEEN = 0.25  #: share of a cause that must be seen for it to be measured: it moves skin beside what hides the rest
 SHOWN = 0.9  #: share of a cause that must be seen for an event: the rest is guessed from beside what hides it
 SMEARED_S = 0.05  #: s, by the solve, which knows nothing faster than 10 Hz
 

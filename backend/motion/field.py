@@ -197,6 +197,8 @@ class MotionField:
     def bridged(self, coefficients: Floats, hidden: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Coefficients (2n,) with the `hidden` ones (2n,) laid over the others with the least bending."""
         out = np.array(coefficients, float)
+        if not hidden.any():
+            return out
         pull = self.prior[np.ix_(hidden, ~hidden)] @ out[~hidden]
         held = self.prior[np.ix_(hidden, hidden)]
         out[hidden] = -np.linalg.solve(held + 1e-6 * np.trace(held) / len(held) * np.eye(len(held)), pull)

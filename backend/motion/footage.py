@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice, pairwise
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from ..anchor import Anchor
 from ..crew import in_order
 from ..spans import Span
+from ..template import Whole
 from ..types import Frame, HeadFit, Tracks
+from .mask import COMING, OccluderMask
 from .rigid import RigidMotion, at_frames
 from .window import Window
 
@@ -99,17 +101,17 @@ def _chunks(frames: Iterable[Frame], tracks: Tracks, window: Window) -> Iterator
 
 
 class _Part(NamedTuple):
-    """What a span measured in the frames (B,) of a chunk: as in `DenseMotion`."""
+    """Frames (B,) of a chunk that a span measures, with their pictures, and what they show if nothing hides the face."""
 
     span: int
     frames: NDArray[np.int64]
-    motion: Array
-    residual: Array
-    hidden: NDArray[np.bool_]
+    work: list[NDArray[np.float32]]
     coarse: RigidMotion
+    shut: NDArray[np.bool_]
+    whole: Whole
 
 
-def _measured(
+def _whole(
     chunk: _Chunk,
     anchors: Sequence[Anchor],
     spans: Sequence[Span],
@@ -123,11 +125,28 @@ def _measured(
         if len(here):
             anchor, index = anchors[span.anchor], chunk.frames[here]
             coarse = anchor.coarse(at_frames(fit, tracks.frame, index))
-            work = [chunk.work[int(k)] for k in index]
+            work, lids = [chunk.work[int(k)] for k in index], shut[row[here]]
             painted = anchor.neutral.window.painted(index)
-            found = anchor.neutral.measure(work, chunk.landmarks[here], coarse, shut[row[here]], painted)
-            parts.append(_Part(number, index, *found, coarse))
+            whole = anchor.neutral.whole(work, chunk.landmarks[here], coarse, lids, painted)
+            parts.append(_Part(number, index, work, coarse, lids, whole))
     return parts
+
+
+def _hidden(
+    chunks: Iterable[list[_Part]], anchors: Sequence[Anchor], spans: Sequence[Span]
+) -> Iterator[list[tuple[_Part, NDArray[np.bool_]]]]:
+    """The parts of each chunk and the cells (B, cells) that may be hidden, by what the chunks before and after show too."""
+    before: list[_Part] = []
+    for parts, after in pairwise(chain(chunks, [[]])):
+        yield [(part, _grown(part, before, after, anchors[spans[part.span].anchor].neutral.mask)) for part in parts]
+        before = parts
+
+
+def _grown(part: _Part, before: list[_Part], after: list[_Part], mask: OccluderMask) -> NDArray[np.bool_]:
+    """Cells (B, cells) that may be hidden in a part, between those of the chunks before and after."""
+    first, last = ([each.whole.signs for each in side if each.span == part.span] for side in (before, after))
+    begin = sum(min(len(signs.sure), COMING) for signs in first)
+    return mask.grown(part.whole.signs.between(first, last))[begin : begin + len(part.frames)]
 
 
 def measure_footage(
@@ -148,10 +167,13 @@ def measure_footage(
         shut: (T,) rows of the shot in which the lids move.
     """
     motions, done = _blank(anchors, spans, int(tracks.frame[0])), 0
-    measured = partial(_measured, anchors=anchors, spans=spans, tracks=tracks, fit=fit, shut=shut)
-    for parts in in_order(measured, _chunks(frames, tracks, anchors[0].neutral.window)):
-        for part in parts:
-            motions[part.span].add(part.frames, part.motion, part.residual, part.hidden, part.coarse)
+    whole = partial(_whole, anchors=anchors, spans=spans, tracks=tracks, fit=fit, shut=shut)
+    chunks = in_order(whole, _chunks(frames, tracks, anchors[0].neutral.window))
+    for parts in _hidden(chunks, anchors, spans):
+        for part, hidden in parts:
+            neutral = anchors[spans[part.span].anchor].neutral
+            found = neutral.beside(part.work, part.coarse, part.whole, hidden, part.shut)
+            motions[part.span].add(part.frames, *found, part.coarse)
         done += CHUNK
         yield min(done / spans[-1].stop, 1.0), motions
 

@@ -8,6 +8,9 @@ beside it, or it stays close to an eye or to the mouth. A residual is excused by
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +32,26 @@ FEWEST_CELLS = 3  #: sure cells side by side
 LEAST_MISSING = 4.0  #: of a cell's texture, in them together: folds in skin almost without texture reach 2.4
 FRAMES = 4  #: before and after sure cells, where it comes and goes
 LINGER = 3  #: frames before and after it is found
+COMING = FRAMES + LINGER  #: frames before and after that tell what may be hidden
 REACH = 8  #: cells: from a sure one to the occluder's farthest likely one
 FEWEST_PIXELS = 8  #: of the template in a cell that is judged
 OPENING = 1.0  #: cells around eyes and lips where nothing sure begins
 DOUBTED = 3  #: cells around an occluder that are looked at again without it: motion may explain some of it away
 RIM = 1  #: cells around an occluder that it spoils a little
 BESIDE = np.ones((3, 3), bool)
+
+
+class Signs(NamedTuple):
+    """Cells (B, rows, columns) of B frames in a row: surely something else is seen, or likely, next to a sure one."""
+
+    sure: Mask
+    likely: Mask
+
+    def between(self, before: Sequence[Signs], after: Sequence[Signs]) -> Signs:
+        """With the COMING frames before and after, of what was found there: an occluder that comes or goes shows in them."""
+        parts = (*(Signs(*(each[-COMING:] for each in one)) for one in before), self)
+        parts = (*parts, *(Signs(*(each[:COMING] for each in one)) for one in after))
+        return Signs(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
 
 class OccluderMask:
@@ -75,15 +92,23 @@ class OccluderMask:
             residual: (B, M) luma, template minus warped frame.
             moved: (B, M) px at 240, motion of the landmarks beyond the head's.
         """
+        return self.grown(self.signs(residual, moved))
+
+    def signs(self, residual: Floats, moved: Floats) -> Signs:
+        """What each frame by itself says; arguments as for `find`."""
         share = self._share(residual).reshape(-1, *self.shape)
         around = ndimage.maximum_filter(self._mean(moved).reshape(share.shape), (1, EXCUSED_AROUND, EXCUSED_AROUND))
         sure = (share > SURE * (1 + (around / EXCUSED) ** 2)) & self._begins
         seed = np.stack([_large(one) for one in np.where(sure, share, 0)])
-        if not seed.any():
-            return seed.reshape(len(seed), -1)
-        likely = (share > LIKELY) | seed
-        core = ndimage.binary_dilation(seed, np.ones((3, 3, 3)), FRAMES, mask=likely)
-        core = ndimage.binary_dilation(core, BESIDE[None], REACH, mask=likely)
+        return Signs(seed, (share > LIKELY) | seed)
+
+    def grown(self, signs: Signs) -> Mask:
+        """Cells (B, cells) of frames in a row, from the sure ones over the likely ones in time and space."""
+        if not signs.sure.any():
+            return np.zeros((len(signs.sure), signs.sure[0].size), bool)
+        core = ndimage.binary_dilation(signs.sure, np.ones((3, 3, 3)), FRAMES, mask=signs.likely)
+        core = ndimage.binary_dilation(core, BESIDE[None], REACH, mask=signs.likely)
+        core = ndimage.binary_dilation(core, np.ones((3, 1, 1)), LINGER)  # it shines in before it is there
         return self._closed(ndimage.binary_dilation(core, BESIDE[None], DOUBTED))
 
     def revised(self, residual: Floats, hidden: Mask) -> Mask:

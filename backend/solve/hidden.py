@@ -21,7 +21,7 @@ from .posterior import State
 
 Array = NDArray[np.float64]
 
-UNSEEN = 0.5  #: hidden share of a cause's information from which on it is carried over
+UNSEEN = 0.9  #: hidden share of a cause's information from which on it is carried over: what is left says nothing
 
 
 class HiddenPart:

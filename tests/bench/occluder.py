@@ -33,7 +33,7 @@ if "microface" not in sys.modules:  # run as a script, or a process of its pool
     runpy.run_path(str(Path(__file__).resolve().parents[2] / "backend" / "bootstrap.py"))["install_package"]()
 import cv2
 import numpy as np
-from microface.backend import pipeline
+from microface.backend import pipeline, tracked
 from microface.backend.heads import load_head
 from microface.backend.mesh import hidden_vertices, vertices_at
 from microface.backend.motion import footage
@@ -195,33 +195,30 @@ def _places(neutral: Neutral, motion: Any) -> Floats:
 @contextmanager
 def watched(marks: Marks | None, given: HiddenAt | None, least: float) -> Iterator[None]:
     """Notes what is taken for hidden, or says what is: cells of which more than `least` of the pixels are."""
+    grown, beside = footage._grown, Neutral.beside
     here = threading.local()
-    measured, measure = footage._measured, Neutral.measure
 
-    def part(chunk: Any, *others: Any, **more: Any) -> Any:
-        here.frames = chunk.frames[chunk.seen].tolist()
-        return measured(chunk, *others, **more)
+    def growing(part: Any, before: Any, after: Any, mask: OccluderMask) -> Mask:
+        here.frames = part.frames.tolist()
+        return np.zeros((len(part.frames), len(mask.texture)), bool) if given else grown(part, before, after, mask)
 
-    def measuring(
-        neutral: Neutral, work: Any, landmarks: Any, motion: Any, shut: Any = None, painted: Any = None
-    ) -> Any:
+    def measuring(neutral: Neutral, work: Any, motion: Any, whole: Any, hidden: Mask, shut: Any) -> Any:
         at, mask = _places(neutral, motion), neutral.mask
         if given:
             shares = [
                 np.bincount(mask.cell, given(*pair), len(mask.texture)) for pair in zip(here.frames, at, strict=True)
             ]
-            here.cells = np.array(shares) > least * np.maximum(np.bincount(mask.cell, minlength=len(mask.texture)), 1)
-        found = measure(neutral, work, landmarks, motion, shut, painted)
+            hidden = np.array(shares) > least * np.maximum(np.bincount(mask.cell, minlength=len(mask.texture)), 1)
+        found = beside(neutral, work, motion, whole, hidden, shut)
         if marks:
-            for frame, points, hidden in zip(here.frames, at, mask.pixels(found[2]), strict=True):
-                marks.seen[frame] = cKDTree(points), hidden
+            for frame, points, cells in zip(here.frames, at, mask.pixels(found[2]), strict=True):
+                marks.seen[frame] = cKDTree(points), cells
         return found
 
     with ExitStack() as stack:
-        stack.enter_context(patch.object(footage, "_measured", part))
-        stack.enter_context(patch.object(Neutral, "measure", measuring))
+        stack.enter_context(patch.object(footage, "_grown", growing))
+        stack.enter_context(patch.object(Neutral, "beside", measuring))
         if given:
-            stack.enter_context(patch.object(OccluderMask, "find", lambda mask, residual, moved: here.cells))
             stack.enter_context(patch.object(OccluderMask, "revised", lambda mask, residual, hidden: hidden))
         yield
 
@@ -229,8 +226,8 @@ def watched(marks: Marks | None, given: HiddenAt | None, least: float) -> Iterat
 @contextmanager
 def landmarks_of(clear: Path) -> Iterator[None]:
     """Faces are tracked in another clip."""
-    track = pipeline.track
-    with patch.object(pipeline, "track", lambda clip, *others: track(open_clip(clear), *others)):
+    track = tracked.track
+    with patch.object(tracked, "track", lambda clip, *others: track(open_clip(clear), *others)):
         yield
 
 

@@ -150,6 +150,24 @@ def test_a_blink_does_not_pull_at_the_skin_beside_it(neutral: Neutral, shots: Sh
     assert error(True) < 0.04
 
 
+def test_what_crosses_the_cheek_does_not_pull_at_the_skin_beside_it(neutral: Neutral, shots: Shots) -> None:
+    """A dark square beside the moving cheek, and one that has left the face by its edge: only the first is marked."""
+    size, points = 0.8, neutral.field.template.points
+    over, past, rest = (picture(np.zeros(2), each, 505 + k) for k, each in enumerate((size, size, 0.0)))
+    corner = ANCHOR.astype(int) + np.array([12, -40])
+    over[corner[1] : corner[1] + 24, corner[0] : corner[0] + 24] = 20
+    edge = int(points[:, 0].max()) + 4
+    past[:, edge:] = 20
+    landmarks = np.tile(shots.first, (3, 1, 1))
+    c, _, hidden = neutral.measure([rest, over, past], landmarks, shots.motion[:3])
+    found, away = neutral.field.displacement(c), np.abs(points - corner - 11.5).max(1) - 12
+    marked = neutral.mask.pixels(hidden)
+    assert marked[1][away < 0].all() and not marked[1][away > 24].any()
+    for frame, beside in ((1, ~marked[1] & (away < 24)), (2, points[:, 0] > edge - 24)):
+        error = found[frame] - found[0] - cheek(points, size)
+        assert np.sqrt((error[beside] ** 2).mean()) < 0.06, frame
+
+
 def still(neutral: Neutral, shots: Shots, pictures: list[np.ndarray]) -> DenseMotion:
     """What is measured in pictures of a face at rest, as the footage's stage keeps it."""
     count, size = len(pictures), 2 * neutral.field.sheet.size

@@ -74,15 +74,24 @@ def test_lids_lips_specks_and_noise_hide_nothing(field: MotionField, mask: Occlu
     assert not mask.find(residual(field, *openings, speck), still).any()
 
 
-def test_frames_before_and_after_are_doubted_where_something_begins_to_show(
-    field: MotionField, mask: OccluderMask
-) -> None:
-    """A speck that is none by itself, beside the frame in which the hand is there."""
-    place = np.array([60.0, 190.0])
-    frames = np.concatenate([residual(field, (place, reach)) for reach in (0, 8, 25, 8, 0)])
+def test_frames_before_and_after_are_doubted(field: MotionField, mask: OccluderMask) -> None:
+    """Two specks that are none by themselves, before and after the frame in which the hand is there, and LINGER frames beyond."""
+    place, reaches = np.array([60.0, 190.0]), (0, 0, 0, 0, 0, 8, 25, 8, 0, 0, 0, 0, 0)
+    frames = np.concatenate([residual(field, (place, reach)) for reach in reaches])
     hidden = mask.find(frames, np.zeros(frames.shape))
-    assert hidden.any(1).tolist() == [False, True, True, True, False]
-    assert not mask.find(frames[[0, 1]], np.zeros((2, frames.shape[1]))).any()
+    assert np.flatnonzero(hidden.any(1)).tolist() == [*range(5 - LINGER, 8 + LINGER)]
+    assert not mask.find(frames[:6], np.zeros((6, frames.shape[1]))).any()
+    assert not mask.revised(frames[:1], hidden[6:7]).any()  # where it shows nothing it is let go
+
+
+def test_what_hides_does_not_end_with_a_chunk(field: MotionField, mask: OccluderMask) -> None:
+    place, cut = np.array([60.0, 190.0]), 6
+    frames = np.concatenate([residual(field, (place, reach)) for reach in (0, 0, 8, 8, 8, 25, 8, 8, 8, 0, 0)])
+    still = np.zeros(frames.shape)
+    whole, first, last = (mask.signs(frames[part], still[part]) for part in (slice(None), slice(cut), slice(cut, None)))
+    parts = mask.grown(first.between([], [last]))[:cut], mask.grown(last.between([first], []))[cut:]
+    assert mask.grown(whole).any(1).sum() > 7 and not mask.grown(last).any()
+    assert (np.concatenate(parts) == mask.grown(whole)).all()
 
 
 def test_a_fold_in_smooth_skin_is_no_occluder(field: MotionField, mask: OccluderMask) -> None:
@@ -103,15 +112,18 @@ def test_what_hides_lingers_for_a_moment() -> None:
     assert not lingering(hidden[:6]).any()
 
 
-def test_a_face_is_laid_where_something_hides_it() -> None:
-    """The reference shifted by 3 px and 20 % darker; a white square in front of it is gone."""
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_face_is_laid_where_something_hides_it(alone: bool) -> None:
+    """The reference shifted by 3 px and 20 % darker; a white square in front of it is gone, and one beside it, if asked for."""
     y, x = np.mgrid[:80, :90].astype(np.float32)
     reference = (100 + 20 * np.sin(x / 5) + 20 * np.cos(y / 7)).astype(np.float32)
     face = (0.8 * (100 + 20 * np.sin((x - 3) / 5) + 20 * np.cos(y / 7))).astype(np.float32)
     frame = face.copy()
     frame[30:50, 40:60] = 255
-    home = np.stack([x[5:75:2, 5:80:2].ravel(), y[5:75:2, 5:80:2].ravel()], 1)
+    frame[30:50, 84:90] = 255
+    home = np.stack([x[5:75:2, 5:75:2].ravel(), y[5:75:2, 5:75:2].ravel()], 1)
     at = home + np.array([3, 0])
     inside = ((at > [36, 26]) & (at < [64, 54])).all(1)
-    back = uncovered(frame, reference, at, home, ~inside)
-    assert np.abs(back - face)[8:72, 10:80].max() < 1.5
+    back = uncovered(frame, reference, at, home, ~inside, alone=alone)
+    assert np.abs(back - face)[8:72, 10:78].max() < 1.5
+    assert (np.abs(back - face)[30:50, 84:88].max() < 1.5) == alone
