@@ -19,7 +19,8 @@ def merged(first: Event, second: Event) -> Event:
     larger, smaller = (first, second) if _size(first) >= _size(second) else (second, first)
     units = tuple(dict.fromkeys((*larger.units, *smaller.units)))
     onset, offset = min(first.onset_s, second.onset_s), max(first.offset_s, second.offset_s)
-    return _of_kind(replace(larger, onset_s=onset, offset_s=offset, units=units))
+    emotion = larger.emotion or smaller.emotion
+    return _of_kind(replace(larger, onset_s=onset, offset_s=offset, units=units, emotion=emotion))
 
 
 def split(event: Event, at_s: float, time_s: Floats, course: Floats) -> tuple[Event, Event]:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from .atomic import whole_file
-from .types import DETAIL_ENOUGH, MEASURED, NO_FACE, Take
+from .types import DETAIL_ENOUGH, MEASURED, NO_FACE, Event, Take
 
-COLUMNS = ("kind", "onset_s", "apex_s", "offset_s", "peak_px", "peak_std_px", "confidence", "units")
+COLUMNS = ("kind", "onset_s", "apex_s", "offset_s", "peak_px", "peak_std_px", "confidence", "units", "emotion")
 
 REASONS = {
     "noise": "the camera's noise",
@@ -36,13 +36,18 @@ def event_table(take: Take) -> str:
     """Write the events as a table for people."""
     if not take.events:
         return "no events"
-    lines = [f"{'kind':<6} {'onset':>8} {'apex':>8} {'offset':>8} {'size px':>13} {'sure':>5}  units"]
+    lines = [f"{'kind':<6} {'onset':>8} {'apex':>8} {'offset':>8} {'size px':>13} {'sure':>5}  units, emotion"]
     lines += [
         f"{event.kind:<6} {event.onset_s:8.3f} {event.apex_s:8.3f} {event.offset_s:8.3f} "
-        f"{event.peak_px:6.2f} ±{event.peak_std_px:5.2f} {event.confidence:5.0%}  {' '.join(event.units[:3])}"
+        f"{event.peak_px:6.2f} ±{event.peak_std_px:5.2f} {event.confidence:5.0%}  {_said(event)}"
         for event in take.events
     ]
     return "\n".join(lines)
+
+
+def _said(event: Event) -> str:
+    """The strongest units, and the emotion where it is known."""
+    return ", ".join(filter(None, (" ".join(event.units[:3]), event.emotion)))
 
 
 def visible(take: Take) -> str:

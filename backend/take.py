@@ -36,7 +36,7 @@ from .types import CUT, Event, Take
 Arrays = dict[str, NDArray[Any]]
 Schema = Mapping[str, tuple[str, tuple[str | int, ...]]]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAX_BYTES = 4 * 2**30  # more than an hour at 200 fps; a file that claims more is not a take
 
 FIELDS: Schema = {
@@ -77,6 +77,7 @@ FIELDS: Schema = {
     "event_offset_s": ("f8", ("Q",)),
     "event_kind": ("U", ("Q",)),
     "event_units": ("U", ("Q",)),
+    "event_emotion": ("U", ("Q",)),
     "event_peak_px": ("f4", ("Q",)),
     "event_peak_std_px": ("f4", ("Q",)),
     "event_confidence": ("f4", ("Q",)),
@@ -87,8 +88,13 @@ FIELDS: Schema = {
 }
 
 #: One table for every version that can be read, and the step that makes a version's arrays those of the next.
-SCHEMAS: dict[int, Schema] = {SCHEMA_VERSION: FIELDS}
-UPGRADES: dict[int, Callable[[Arrays], Arrays]] = {}
+SCHEMAS: dict[int, Schema] = {
+    1: {name: field for name, field in FIELDS.items() if name != "event_emotion"},
+    SCHEMA_VERSION: FIELDS,
+}
+UPGRADES: dict[int, Callable[[Arrays], Arrays]] = {
+    1: lambda arrays: arrays | {"event_emotion": np.zeros(len(arrays["event_kind"]), "U1")},
+}
 
 _JSON = ("head", "source", "settings", "software")
 _NAMES = ("expression_names", "joint_names")
@@ -200,6 +206,7 @@ def _arrays(take: Take) -> Arrays:
     arrays["noise_px"] = list(take.noise_px.values())
     arrays["noise_reason"] = np.array(take.noise_reason)
     arrays["event_kind"] = _text(event.kind for event in take.events)
+    arrays["event_emotion"] = _text(event.emotion for event in take.events)
     arrays["event_units"] = _text(",".join(event.units) for event in take.events)
     arrays |= {f"event_{name}": [getattr(event, name) for event in take.events] for name in _EVENT_NUMBERS}
     return arrays
@@ -250,6 +257,6 @@ def _object(arrays: Arrays, name: str) -> dict[str, Any]:
 
 
 def _events(arrays: Arrays) -> tuple[Event, ...]:
-    columns = {name: arrays[f"event_{name}"].tolist() for name in (*_EVENT_NUMBERS, "kind")}
+    columns = {name: arrays[f"event_{name}"].tolist() for name in (*_EVENT_NUMBERS, "kind", "emotion")}
     columns["units"] = [tuple(filter(None, units.split(","))) for units in arrays["event_units"].tolist()]
     return tuple(Event(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True))

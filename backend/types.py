@@ -120,6 +120,7 @@ class Event:
     peak_px: float  #: size at the apex, px in the image
     peak_std_px: float
     confidence: float  #: 0..1
+    emotion: str = ""  #: in the words of who coded it; nothing here recognises one
 
 
 @dataclass(frozen=True)
@@ -199,4 +200,4 @@ class Take:
     settings: dict[str, Any]
     software: dict[str, Any] = field(default_factory=dict)
     detail_kept: float = 1.0  #: share of the solved detail's energy that detail_basis holds
-    schema_version: int = 1
+    schema_version: int = 2

@@ -39,6 +39,7 @@ class MICROFACE_PG_event_row(bpy.types.PropertyGroup):
     offset_s: FloatProperty()
     units: StringProperty()
     action_units: StringProperty()
+    emotion: StringProperty(name="Emotion", description="In the words of who coded it; nothing here recognises one")
     peak_px: FloatProperty()
     peak_std_px: FloatProperty()
     confidence: FloatProperty()

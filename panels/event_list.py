@@ -23,7 +23,7 @@ ROWS = 5
 
 
 class MICROFACE_UL_events(bpy.types.UIList):
-    """Name and time; in a wide sidebar duration, action units, size and confidence too."""
+    """Name and time; in a wide sidebar duration, action units, emotion, size and confidence too."""
 
     def draw_item(
         self,
@@ -42,7 +42,7 @@ class MICROFACE_UL_events(bpy.types.UIList):
         figures.alignment = "RIGHT"
         texts = [f"{event.apex_s:.2f} s"]
         if context.region.width > WIDE * 20 * context.preferences.system.ui_scale:
-            texts += [duration(event), event.action_units, size(event), f"{event.confidence:.0%}"]
+            texts += [duration(event), event.action_units, event.emotion, size(event), f"{event.confidence:.0%}"]
         for text in texts:
             figures.label(text=text)
 
@@ -104,3 +104,4 @@ def _draw_event(column: bpy.types.UILayout, event: MICROFACE_PG_event_row) -> No
     units = f"AU {event.action_units}" if event.action_units else event.units
     column.label(text=f"{units}   {duration(event)}")
     column.label(text="   ".join(filter(None, (size(event), f"{event.confidence:.0%} sure"))))
+    column.prop(event, "emotion")

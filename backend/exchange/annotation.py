@@ -48,13 +48,15 @@ def as_event(annotation: Annotation) -> Event:
         apex = (annotation.onset_s + annotation.offset_s) / 2
     units = [unit for code in annotation.action_units for unit in _units(code)]
     nan = float("nan")
-    return Event(annotation.onset_s, apex, annotation.offset_s, annotation.kind, tuple(units), nan, nan, 1.0)
+    return Event(
+        annotation.onset_s, apex, annotation.offset_s, annotation.kind, tuple(units), nan, nan, 1.0, annotation.label
+    )
 
 
 def from_event(event: Event) -> Annotation:
     """The event as a coder would write it."""
     codes = tuple(_codes(unit.removeprefix("-") for unit in event.units if not unit.startswith("-")))
-    return Annotation(event.onset_s, event.apex_s, event.offset_s, event.kind, codes)
+    return Annotation(event.onset_s, event.apex_s, event.offset_s, event.kind, codes, event.emotion)
 
 
 def kind_of(onset_s: float, offset_s: float, written: str = "") -> str:

@@ -26,7 +26,7 @@ def add_rows(head: bpy.types.Object, events: Iterable[Event]) -> None:
 
 def write_row(row: MICROFACE_PG_event_row, event: Event) -> None:
     """Fill a row; its name stays."""
-    row.kind, row.units = event.kind, ",".join(event.units)
+    row.kind, row.units, row.emotion = event.kind, ",".join(event.units), event.emotion
     row.action_units = "+".join(from_event(event).action_units)
     for name in NUMBERS:
         setattr(row, name, getattr(event, name))
@@ -35,7 +35,8 @@ def write_row(row: MICROFACE_PG_event_row, event: Event) -> None:
 def read_row(row: MICROFACE_PG_event_row) -> Event:
     """The row as an event; times are as exact as Blender's float32."""
     numbers = {name: float(getattr(row, name)) for name in NUMBERS}
-    return Event(kind=row.kind, units=tuple(filter(None, row.units.split(","))), **numbers)
+    units = tuple(filter(None, row.units.split(",")))
+    return Event(kind=row.kind, units=units, emotion=row.emotion, **numbers)
 
 
 def sort_rows(head: bpy.types.Object) -> None:

@@ -24,7 +24,7 @@ GAMMA = 2.2  # roughly, from a material's linear colour
 
 
 def store(scene: bpy.types.Scene, head: bpy.types.Object, row: MICROFACE_PG_event_row) -> bpy.types.Action:
-    """Keep an event as an asset, named by its action units.
+    """Keep an event as an asset, named by its action units and, where a person coded it, its emotion.
 
     Raises:
         MicrofaceError: ``no_motion``.
@@ -32,13 +32,14 @@ def store(scene: bpy.types.Scene, head: bpy.types.Object, row: MICROFACE_PG_even
     event = read_row(row)
     motion = captured(scene, head, event)
     units = f"AU{row.action_units} " if row.action_units else ""
-    action = write_action(scene, f"{units}{row.name}", motion)
+    felt = f"{row.emotion} " if row.emotion else ""
+    action = write_action(scene, f"{units}{felt}{row.name}", motion)
     action[HEAD] = head.name
     action.use_fake_user = True
     action.asset_mark()
     length = 1000 * (event.offset_s - event.onset_s)
     action.asset_data.description = f"{row.kind} expression of {length:.0f} ms, {row.units.replace(',', ', ')}"
-    for tag in ("microface", row.kind, *filter(None, row.action_units.split("+"))):
+    for tag in filter(None, ("microface", row.kind, row.emotion, *row.action_units.split("+"))):
         action.asset_data.tags.new(tag if not tag[-1].isdigit() else f"AU{tag}", skip_if_exists=True)
     _set_picture(action, _apex(scene, head, event.apex_s))
     return action

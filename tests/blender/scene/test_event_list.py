@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 EVENTS = (
     Event(0.05, 0.1, 0.15, "micro", ("mouthSmileRight", "mouthSmileLeft"), 1.0, 0.1, 0.9),
     Event(0.11, 0.12, 0.13, "blink", ("eyeBlinkLeft",), 2.0, 0.2, 0.8),
-    Event(0.16, 0.18, 0.19, "micro", ("browInnerUp",), 0.5, 0.1, 0.7),
+    Event(0.16, 0.18, 0.19, "micro", ("browInnerUp",), 0.5, 0.1, 0.7, "surprise"),
 )
 
 

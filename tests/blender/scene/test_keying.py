@@ -193,16 +193,17 @@ def test_a_stored_event_is_an_asset_with_a_picture(
     take = smiling(head, make_take)
     build_scene(bpy.context, take, head, clip_path="clip.mp4")
     bpy.context.scene.frame_set(77)
+    list_of(bpy.data.objects["clip head"]).events[0].emotion = "happiness"
     bpy.ops.microface.store_event()
     assert bpy.context.scene.frame_current == 77
-    action = bpy.data.actions["AU12 micro 1 mouthSmile"]
-    assert {tag.name for tag in action.asset_data.tags} == {"microface", "micro", "AU12"}
+    action = bpy.data.actions["AU12 happiness micro 1 mouthSmile"]
+    assert {tag.name for tag in action.asset_data.tags} == {"microface", "micro", "happiness", "AU12"}
     assert "100 ms" in action.asset_data.description
     path = str(tmp_path / "events.blend")
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False)
     with bpy.data.libraries.load(path, assets_only=True) as (there, wanted):
-        assert there.actions == ["AU12 micro 1 mouthSmile"]
+        assert there.actions == ["AU12 happiness micro 1 mouthSmile"]
         wanted.actions = there.actions
     preview = wanted.actions[0].preview
     assert preview is not None and tuple(preview.image_size) == (256, 256)

@@ -203,24 +203,32 @@ def test_truncated_and_foreign_files(tmp_path: Path) -> None:
 def test_a_newer_take_asks_for_an_update(tmp_path: Path) -> None:
     path = tmp_path / "a.take.npz"
     write_take(path, make_take())
-    rewritten(path, lambda m: m.update({"schema_version.npy": npy(np.array(2, np.int32)), "new.npy": npy(np.zeros(2))}))
+    rewritten(path, lambda m: m.update({"schema_version.npy": npy(np.array(3, np.int32)), "new.npy": npy(np.zeros(2))}))
     with pytest.raises(MicrofaceError, match="newer") as caught:
         read_take(path)
     assert caught.value.code == "newer_take"
 
 
 def test_an_older_take_climbs_the_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Version 0 is invented: it lacked `shape_offset`."""
-    older = {name: row for name, row in FIELDS.items() if name != "shape_offset"}
+    """Version 0 is invented: it lacked `shape_offset`. Version 1 lacked the emotion of events."""
+    older = {name: row for name, row in FIELDS.items() if name not in ("shape_offset", "event_emotion")}
     monkeypatch.setitem(take_file.SCHEMAS, 0, older)
     monkeypatch.setitem(
         take_file.UPGRADES, 0, lambda a: a | {"shape_offset": np.zeros(a["detail_basis"].shape[1:], np.float32)}
     )
     path = tmp_path / "a.take.npz"
     write_take(path, make_take())
-    rewritten(path, lambda m: (m.pop("shape_offset.npy"), m.update({"schema_version.npy": npy(np.array(0, np.int32))})))
+    rewritten(
+        path,
+        lambda m: (
+            m.pop("event_emotion.npy"),
+            m.pop("shape_offset.npy"),
+            m.update({"schema_version.npy": npy(np.array(0, np.int32))}),
+        ),
+    )
     take = read_take(path)
-    assert take.schema_version == 1
+    assert take.schema_version == 2
+    assert len(take.events) == len(make_take().events) > 0 and all(event.emotion == "" for event in take.events)
     assert take.shape_offset.shape == (11, 3) and not take.shape_offset.any()
 
 

@@ -3,6 +3,7 @@
 
 import math
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,7 @@ def test_events_to_a_sheet_and_back(tmp_path: Path, samm: bool) -> None:
         event(0.1, 0.2, 0.3, "micro", ("mouthSmileLeft", "mouthSmileRight", "noseSneerRight")),
         event(1.0, 1.5, 2.0, "macro", ("browInnerUp", "-browDownLeft", "eyeLookOutLeft", "eyeLookInRight")),
     ]
+    events[1] = replace(events[1], emotion="surprise")
     annotations = [from_event(one) for one in events]
     assert [one.action_units for one in annotations] == [("12", "R9"), ("1", "61")]
     write_coding_sheet(tmp_path / "a.csv", annotations, lambda time_s: 1 + round(time_s * 200), samm=samm)
@@ -91,7 +93,9 @@ def test_events_to_a_sheet_and_back(tmp_path: Path, samm: bool) -> None:
     for was, now in zip(annotations, back, strict=True):
         assert (now.onset_s, now.apex_s, now.offset_s) == pytest.approx((was.onset_s, was.apex_s, was.offset_s))
         assert (now.action_units, now.kind) == (was.action_units, was.kind)
+        assert now.label == was.label
     again = [as_event(one) for one in back]
+    assert [one.emotion for one in again] == ["", "surprise"]
     assert again[0].units == ("mouthSmileLeft", "mouthSmileRight", "noseSneerRight")
     assert again[1].units == ("browInnerUp", "eyeLookOutLeft", "eyeLookInRight")
 
