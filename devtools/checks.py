@@ -10,16 +10,19 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from .environments import ROOT, Failure, Line
 
 #: seconds until a check is ended by force: Blender 4.5 hangs at exit when a timer or handler is left behind
-LIMIT_S = 900
+LIMIT_S = 1200
 LONG_LIMIT_S = 4 * 3600
+ABREAST = 2  # checks at a time, each with its output marked by its name; a third would want more memory than CI has
 CLOSING = re.compile(r"^=+ .*(passed|failed|error|skipped|deselected|no tests ran).* =+$")
 NO_TESTS = 5  # pytest's exit status
+_running: set[subprocess.Popen[str]] = set()  # which Ctrl-C must end: they are sessions of their own
 
 
 @dataclass(frozen=True)
@@ -53,16 +56,24 @@ def tests(lines: list[Line], arguments: list[str], long: bool) -> list[Outcome]:
     plan += [("bench", newest_first[0])]
     paths = [argument for argument in arguments if (ROOT / argument.split("::")[0]).exists()]
     options = [argument for argument in arguments if argument not in paths]
-    outcomes = []
+    checks = []
     for suite, line in plan:
         chosen = chosen_in(ROOT / "tests" / suite, paths)
         if chosen:
             command = [str(line.executable), "-I", "-m", "pytest", *([] if long else ["-m", "not long"])]
-            limit_s = LONG_LIMIT_S if long else LIMIT_S
-            outcomes.append(run(f"{suite} on {line.name}", [*command, *options, *chosen], limit_s, bool(arguments)))
-    if not outcomes:
+            checks.append((f"{suite} on {line.name}", [*command, *options, *chosen]))
+    if not checks:
         raise Failure(f"no tests in {' '.join(paths)}: name files or folders under tests/.")
-    return outcomes
+    limit_s, abreast = LONG_LIMIT_S if long else LIMIT_S, min(ABREAST, os.cpu_count() or 1, len(checks))
+    with ThreadPoolExecutor(abreast) as pool:
+        started = [pool.submit(run, *check, limit_s, bool(arguments), marked=abreast > 1) for check in checks]
+        try:
+            return [check.result() for check in started]
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in tuple(_running):
+                end_by_force(process)
+            raise
 
 
 def chosen_in(folder: Path, paths: list[str]) -> list[str]:
@@ -75,8 +86,10 @@ def chosen_in(folder: Path, paths: list[str]) -> list[str]:
     return [path for path, place in places.items() if folder in (place, *place.parents)]
 
 
-def run(name: str, command: list[str], limit_s: float = LIMIT_S, may_be_empty: bool = False) -> Outcome:
-    """Run one check, passing its output on; keep pytest's closing line; end it by force after `limit_s`.
+def run(
+    name: str, command: list[str], limit_s: float = LIMIT_S, may_be_empty: bool = False, marked: bool = False
+) -> Outcome:
+    """Run one check, passing its output on, `marked` with its name; keep pytest's closing line; end it by force after `limit_s`.
 
     One thread for linear algebra: on a busy machine OpenBLAS's threads wait for one another and take ten times as long.
     """
@@ -92,17 +105,19 @@ def run(name: str, command: list[str], limit_s: float = LIMIT_S, may_be_empty: b
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         start_new_session=True,
     )
+    _running.add(process)
     timer = threading.Timer(limit_s, end_by_force, [process])
     timer.start()
     try:
         assert process.stdout
         for row in process.stdout:
-            sys.stdout.write(row)
+            sys.stdout.write(f"{name} | {row}" if marked else row)
             sys.stdout.flush()
             closing = row.strip() if CLOSING.match(row.strip()) else closing
         status = process.wait()
     finally:
         end_by_force(process)
+        _running.discard(process)
         timer.cancel()
     seconds = time.monotonic() - start
     if seconds >= limit_s:
