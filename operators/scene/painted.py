@@ -93,7 +93,8 @@ def _drawn(mask: bpy.types.Mask, frames: Ints, size: tuple[int, int], folder: Pa
         # not a strip of the mask: Blender counts its users wrongly, and complains when the scene goes
         black = colour_strip(editor.strips, mask.name, first, last + 1)
         black.color = (0, 0, 0)
-        white = black.modifiers.new("Mask", "BRIGHT_CONTRAST")
+        with bpy.context.temp_override(sequencer_scene=scene):  # Blender 5.0 looks for one, and crashes
+            white = black.modifiers.new("Mask", "BRIGHT_CONTRAST")
         white.input_mask_type, white.mask_time, white.input_mask_id = "ID", "ABSOLUTE", own
         white.bright = WHITE
         render = scene.render
