@@ -21,9 +21,9 @@ TAKE = Path(os.environ["MICROFACE_TAKE"])
 PACKAGE = "bl_ext.user_default.microface"
 
 # From the top of the sidebar to the middle of a row, in units of a button's height: no API tells where buttons are.
-RECONSTRUCT, COMPARE = 0.6, 25.3  # titles; the lower one is clicked first, and closes its panel
-FIRST_EVENT, PLAY, APEX, AS_MEASURED = 4.9, 10.9, 13.4, 28.7  # then
-DELETE, MERGE, SPLIT = 4.7, 5.7, 6.7
+RECONSTRUCT, COMPARE = 0.9, 18.5  # titles; the first one closed, then the second one
+FIRST_EVENT, PLAY, APEX, AS_MEASURED = 5.1, 11.1, 13.6, 28.9  # then
+DELETE, MERGE, SPLIT = 4.9, 5.9, 6.9
 FIRST_TITLE = 2.0
 LEFT, MIDDLE, RIGHT = 0.25, 0.5, 0.88  # across it
 SCREEN_HEIGHT = 900  # px, of the launcher's virtual screen
@@ -97,17 +97,16 @@ def build() -> bpy.types.Object:
     return next(thing for thing in built.objects if thing.type == "MESH")
 
 
-def make_room() -> Steps:
-    """Close two panels with the mouse, as a user does whose screen is too low for all of them."""
-    for name, title in (("MICROFACE_PT_compare", COMPARE), ("MICROFACE_PT_reconstruct", RECONSTRUCT)):
-        for _ in range(TRIES):
-            yield from click(MIDDLE, title)
-            yield 2.0
-            before = len(drawing[name])
-            view()[0].tag_redraw()
-            yield 1.0
-            if len(drawing[name]) == before:  # what is closed is not drawn
-                break
+def close(name: str, title: float) -> Steps:
+    """Close a panel with the mouse, as a user does whose screen is too low for all of them."""
+    for _ in range(TRIES):
+        yield from click(MIDDLE, title)
+        yield 2.0
+        before = len(drawing[name])
+        view()[0].tag_redraw()
+        yield 1.0
+        if len(drawing[name]) == before:  # what is closed is not drawn
+            return
 
 
 def rows(thing: bpy.types.Object) -> Any:
@@ -231,10 +230,11 @@ def steps() -> Steps:
     yield from open_tab()
     thing = build()
     yield from open_tab()
-    yield from make_room()
+    yield from close("MICROFACE_PT_reconstruct", RECONSTRUCT)
     yield from request("shot", "list")
     yield from look_at_events(thing)
     yield from correct(thing)
+    yield from close("MICROFACE_PT_compare", COMPARE)
     yield from strengthen()
     yield from insert()
     facts["draw_ms"] = {name: statistics.median(times) for name, times in drawing.items()}
