@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where Blender versions differ. Each line says which."""
 
+from typing import Any, cast
+
 import bpy
 
 #: EEVEE was rewritten in 4.2 under a second name, which it lost again in 5.0.
@@ -15,6 +17,12 @@ def channelbag(action: bpy.types.Action, slot: bpy.types.ActionSlot) -> bpy.type
     layer = action.layers[0] if action.layers else action.layers.new("Layer")
     strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
     return strip.channelbag(slot, ensure=True)
+
+
+def colour_strip(strips: bpy.types.StripsTopLevel, name: str, start: int, end: int) -> bpy.types.ColorStrip:
+    """A strip of one colour in channel 1, frames [start, end); 5.0 asks for its length."""
+    until: dict[str, Any] = {"length": end - start} if bpy.app.version >= (5, 0, 0) else {"frame_end": end}
+    return cast(bpy.types.ColorStrip, strips.new_effect(name, "COLOR", 1, start, **until))
 
 
 def shader_nodes(tree_owner: bpy.types.Material | bpy.types.World) -> bpy.types.Nodes:

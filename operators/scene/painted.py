@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 
 from ...backend.errors import MicrofaceError
 from ...backend.types import Clip
+from ..compat import colour_strip
 from .footage import movie_numbers, names_of, sequence_numbers
 from .rate import nominal_rate
 
 Ints = NDArray[np.int64]
 
+WHITE = 100  #: brightness that makes white of black
 LONGER_SIDE = 640  #: px of a picture at most: a mask is drawn by hand
 
 
@@ -88,7 +90,13 @@ def _drawn(mask: bpy.types.Mask, frames: Ints, size: tuple[int, int], folder: Pa
     try:
         own.frame_start, own.frame_end = first, last + 1
         editor: Any = scene.sequence_editor_create()
-        editor.strips.new_mask(mask.name, own, 1, first)
+        # not a strip of the mask: Blender counts its users wrongly, and complains when the scene goes
+        black = colour_strip(editor.strips, mask.name, first, last + 1)
+        black.color = (0, 0, 0)
+        with bpy.context.temp_override(sequencer_scene=scene):  # Blender 5.0 looks for one, and crashes
+            white = black.modifiers.new("Mask", "BRIGHT_CONTRAST")
+        white.input_mask_type, white.mask_time, white.input_mask_id = "ID", "ABSOLUTE", own
+        white.bright = WHITE
         render = scene.render
         render.resolution_x, render.resolution_y, render.resolution_percentage = *size, 100
         render.use_sequencer, render.use_file_extension = True, False
@@ -100,6 +108,5 @@ def _drawn(mask: bpy.types.Mask, frames: Ints, size: tuple[int, int], folder: Pa
         yield drawn
     finally:
         bpy.data.scenes.remove(scene)
-        own.user_clear()  # Blender forgets to, and complains
         bpy.data.masks.remove(own)
         shutil.rmtree(drawn, ignore_errors=True)

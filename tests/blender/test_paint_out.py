@@ -58,7 +58,9 @@ def test_the_button_makes_one_mask_over_the_footage(addon: ModuleType, clip: Pat
     assert choice.mask is None
 
 
-def test_pictures_show_the_mask_as_it_is_keyed(addon: ModuleType, clip: Path, tmp_path: Path) -> None:
+def test_pictures_show_the_mask_as_it_is_keyed(
+    addon: ModuleType, clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """A rectangle that is there from the scene's frame 5 on, the video's frame 4; frame 7 is not asked for."""
     mask = drawn(0.25, 0.5, 0.1, 0.3)
     layer = mask.layers[0]
@@ -77,6 +79,8 @@ def test_pictures_show_the_mask_as_it_is_keyed(addon: ModuleType, clip: Path, tm
     assert (pictures[5] > 127).sum() == pytest.approx(0.25 * 0.2 * SIDE**2, rel=0.03)
     assert {name: len(getattr(bpy.data, name)) for name in DATA} == before
     assert (mask.frame_start, mask.frame_end) == (1, 100)
+    output = capfd.readouterr()
+    assert "ERROR" not in output.out + output.err  # Blender's own, about users of the mask
 
 
 def test_points_keyed_in_the_clip_editor_move(addon: ModuleType, clip: Path, tmp_path: Path) -> None:

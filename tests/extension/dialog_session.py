@@ -40,9 +40,9 @@ def request(kind: str, name: str, text: str = "") -> Steps:
         yield 0.1
 
 
-def shot(name: str) -> Steps:
+def shot(name: str, redraws: int = 10) -> Steps:
     """A picture when the panels have come to rest."""
-    for _ in range(10):
+    for _ in range(redraws):
         place("UI")[0].tag_redraw()
         yield 0.2
     yield from request("shot", name)
@@ -179,7 +179,7 @@ def steps() -> Steps:
     yield from drop()
     yield from wait("progress", lambda: state().fraction > 0.05 and state().time_left, LIMIT_S)
     yield from work_on()
-    yield from request("shot", "dialog_progress")
+    yield from shot("dialog_progress", 3)  # the job is not long
     facts["status_left"] = state().time_left
     facts["ticks"], started = 0, time.monotonic()
     yield from wait("the end", lambda: not state().running, LIMIT_S)
