@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,48 +23,14 @@ def crossing_pairs(vertices: Floats, faces: NDArray[np.integer[Any]]) -> Rows:
         faces: (F, 3).
     """
     corner = np.asarray(vertices, np.float64)[faces]
-    return _crossing(corner, _apart(_near(corner.min(1), corner.max(1)), faces))
-
-
-def crossing_along(
-    vertices: Floats, motion: Floats, faces: NDArray[np.integer[Any]], strengths: Sequence[float]
-) -> list[Rows]:
-    """`crossing_pairs` of `vertices + strength * motion` for each strength from 0 to 1, of pairs of which one face moves.
-
-    Pairs that never come near each other are found once, from the boxes that faces sweep through.
-
-    Args:
-        vertices: (V, 3).
-        motion: (V, 3), to strength 1.
-        faces: (F, 3).
-    """
-    start, by = (np.asarray(each, np.float64)[faces] for each in (vertices, motion))
-    ends = np.concatenate([start, start + by], 1)
-    low, high = ends.min(1), ends.max(1)
-    moves = by.any((1, 2))
-    if not moves.any():
-        return [np.zeros((0, 2), np.int64)] * len(strengths)
-    near = np.flatnonzero(((high >= low[moves].min(0)) & (low <= high[moves].max(0))).all(1))
-    pairs = near[_near(low[near], high[near])]
-    pairs = _apart(pairs[moves[pairs].any(1)], faces)
-    return [_crossing(start + strength * by, pairs) for strength in strengths]
-
-
-def _apart(pairs: Rows, faces: NDArray[np.integer[Any]]) -> Rows:
-    """Those pairs (P, 2) that share no vertex."""
-    return np.asarray(pairs[(faces[pairs[:, 0], :, None] != faces[pairs[:, 1], None]).all((1, 2))])
-
-
-def _crossing(corner: Array, pairs: Rows) -> Rows:
-    """Those pairs (P, 2) of triangles (F, 3 corners, 3) that cross."""
-    low, high = corner.min(1), corner.max(1)
-    one, other = pairs.T
-    pairs = pairs[((low[one] <= high[other]) & (low[other] <= high[one])).all(1)]
+    pairs = _near(corner.min(1), corner.max(1))
+    apart = (faces[pairs[:, 0], :, None] != faces[pairs[:, 1], None]).all((1, 2))
+    pairs = pairs[apart]
     first, second = corner[pairs[:, 0]], corner[pairs[:, 1]]
     hit = np.zeros(len(pairs), bool)
     for start, end in ((0, 1), (1, 2), (2, 0)):
         hit |= _pierces(first[:, start], first[:, end], second) | _pierces(second[:, start], second[:, end], first)
-    return np.asarray(pairs[hit])
+    return pairs[hit]
 
 
 def _near(low: Array, high: Array) -> Rows:

@@ -4,7 +4,7 @@
 import itertools
 
 import numpy as np
-from microface.models.head.crossing import crossing_along, crossing_pairs
+from microface.models.head.crossing import crossing_pairs
 
 
 def solved(vertices, faces):
@@ -36,17 +36,3 @@ def test_neighbours_and_parallels_do_not_cross():
     vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 1], [0, 0, 1], [1, 0, 1], [0, 1, 1.0]])
     assert len(crossing_pairs(vertices, np.array([[0, 1, 2], [1, 3, 2], [4, 5, 6]]))) == 0
     assert len(crossing_pairs(vertices, np.zeros((0, 3), int))) == 0
-
-
-def test_along_a_motion_as_at_each_place_of_it():
-    rng = np.random.default_rng(2)
-    vertices, faces = rng.normal(size=(90, 3)), np.arange(90).reshape(30, 3)
-    motion = np.where(np.arange(90)[:, None] < 45, rng.normal(size=(90, 3)), 0)
-    for strength, pairs in zip(
-        (0, 0.1, 0.5, 1), crossing_along(vertices, motion, faces, (0, 0.1, 0.5, 1)), strict=True
-    ):
-        there = crossing_pairs(vertices + strength * motion, faces)
-        moving = there[(there < 15).any(1)]
-        assert {tuple(sorted(pair)) for pair in pairs.tolist()} == {tuple(sorted(pair)) for pair in moving.tolist()}
-        assert len(pairs) == len(moving) > 10
-    assert [len(pairs) for pairs in crossing_along(vertices, 0 * motion, faces, (0, 1))] == [0, 0]
