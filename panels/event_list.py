@@ -102,6 +102,7 @@ def _draw_event(column: bpy.types.UILayout, event: MICROFACE_PG_event_row) -> No
         button = row.operator(edit_event.MICROFACE_OT_set_phase.bl_idname, text="", icon="TRIA_LEFT")
         button.phase = phase
     units = f"AU {event.action_units}" if event.action_units else event.units
-    column.label(text=f"{units}   {duration(event)}")
+    row = column.row(align=True)
+    row.label(text=f"{units}   {duration(event)}")
+    row.prop(event, "emotion", text="", placeholder="Emotion")
     column.label(text="   ".join(filter(None, (size(event), f"{event.confidence:.0%} sure"))))
-    column.prop(event, "emotion")
