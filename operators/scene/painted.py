@@ -84,18 +84,18 @@ def write_masks(mask: bpy.types.Mask, shown: bpy.types.MovieClip, clip: Clip, wa
 @contextmanager
 def _drawn(mask: bpy.types.Mask, frames: Ints, size: tuple[int, int], folder: Path) -> Iterator[Path]:
     """A folder of pictures, named by the scene's frame, that a sequencer of its own draws; nothing stays in the file."""
-    first, last = int(frames.min()), int(frames.max())
-    own, scene = mask.copy(), bpy.data.scenes.new("Microface mask")
+    # from one before: the first picture of an animation may show the mask as it was before its keys (4.5)
+    first, last = max(int(frames.min()) - 1, 0), int(frames.max())
+    scene = bpy.data.scenes.new("Microface mask")
     drawn = folder / "drawn"
     try:
-        own.frame_start, own.frame_end = first, last + 1
         editor: Any = scene.sequence_editor_create()
         # not a strip of the mask: Blender counts its users wrongly, and complains when the scene goes
         black = colour_strip(editor.strips, mask.name, first, last + 1)
         black.color = (0, 0, 0)
         with bpy.context.temp_override(sequencer_scene=scene):  # Blender 5.0 looks for one, and crashes
             white = black.modifiers.new("Mask", "BRIGHT_CONTRAST")
-        white.input_mask_type, white.mask_time, white.input_mask_id = "ID", "ABSOLUTE", own
+        white.input_mask_type, white.mask_time, white.input_mask_id = "ID", "ABSOLUTE", mask
         white.bright = WHITE
         render = scene.render
         render.resolution_x, render.resolution_y, render.resolution_percentage = *size, 100
@@ -108,5 +108,4 @@ def _drawn(mask: bpy.types.Mask, frames: Ints, size: tuple[int, int], folder: Pa
         yield drawn
     finally:
         bpy.data.scenes.remove(scene)
-        bpy.data.masks.remove(own)
         shutil.rmtree(drawn, ignore_errors=True)
