@@ -3,6 +3,7 @@
 
 import importlib.util
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+STATUS = pytest.StashKey[int]()
 
 _user_folder = tempfile.TemporaryDirectory(prefix="microface_blender_")
 os.environ["BLENDER_USER_RESOURCES"] = _user_folder.name  # before bpy is imported: nobody's own settings or extensions
@@ -48,3 +50,16 @@ def addon() -> Iterator[ModuleType]:
     module.register()
     yield module
     module.unregister()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """What the process is to end with."""
+    session.config.stash[STATUS] = int(exitstatus)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Blender 4.5 as a module waits for ever at its own exit after all these tests; what keeps it is not known yet."""
+    if bpy.app.version < (5, 0) and STATUS in config.stash:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(config.stash[STATUS])

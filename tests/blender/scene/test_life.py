@@ -23,6 +23,7 @@ from microface.operators import properties, takes  # noqa: E402
 from microface.operators.keying import keying  # noqa: E402
 from microface.operators.micro_expressions import list_of  # noqa: E402
 from microface.operators.reconstruct import add_take  # noqa: E402
+from microface.operators.scene.ground import GROUND  # noqa: E402
 from microface.operators.scene.space import world_to_camera  # noqa: E402
 
 METRES = 1e-5
@@ -174,4 +175,5 @@ def test_what_a_linked_file_owns_is_not_changed_here(project: Path, tmp_path: Pa
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
     tracks = mesh_of(takes.shown(bpy.context.scene)).data.shape_keys.animation_data.nla_tracks
-    assert [strip.name for track in tracks for strip in track.strips] == ["micro 1 mouthSmile"]
+    names = [strip.name for track in tracks for strip in track.strips]
+    assert [name for name in names if name != GROUND] == ["micro 1 mouthSmile"]  # Blender 5.0 needs a ground below it
