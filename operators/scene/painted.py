@@ -84,7 +84,7 @@ def write_masks(mask: bpy.types.Mask, shown: bpy.types.MovieClip, clip: Clip, wa
 @contextmanager
 def _drawn(mask: bpy.types.Mask, frames: Ints, size: tuple[int, int], folder: Path) -> Iterator[Path]:
     """A folder of pictures, named by the scene's frame, that a sequencer of its own draws; nothing stays in the file."""
-    # from one before: the first picture of an animation may show the mask as it was before its keys (4.5)
+    # from one before: the first picture of an animation may show the mask without its keys
     first, last = max(int(frames.min()) - 1, 0), int(frames.max())
     scene = bpy.data.scenes.new("Microface mask")
     drawn = folder / "drawn"
