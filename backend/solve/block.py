@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import dct
 from scipy.spatial.transform import Rotation
 
 from ..motion.rigid import RigidMotion
@@ -14,6 +15,7 @@ from ..motion.window import BLUR
 from .columns import Columns
 from .hidden import HiddenPart
 from .posterior import Posterior, Prior, State, error_variance, start
+from .temporal import slow_power
 
 Array = NDArray[np.float64]
 
@@ -110,7 +112,11 @@ def solve_block(
     # Folding skin looks like parallax: a block with a large expression learns no depth, and its misfit weighs more.
     for turn in range(PASSES):
         moved = columns.to_sheet(columns.displacement(block.coarse, state.pose, state.depth, state.expression))
-        model.misfit = _misfit(columns, block, moved) * (MACRO_ERROR if large else 1.0) if turn else 0.0
+        if turn:
+            left = _left_over(columns, block, moved)
+            model.misfit = float(left.mean()) * (MACRO_ERROR if large else 1.0)
+            # A misfit beyond the picture's error is mostly slow, and is counted on already.
+            model.slow = slow_power(left, fps) * min(1.0, error_variance(floor) / max(model.misfit, 1e-9))
         then = state.totals(layout, prior.coarse)
         right = columns.evidence(evidence, moved, then)
         for step in range(STEPS):
@@ -143,12 +149,13 @@ def evidence_variance(residual_variance: float) -> float:
     return 2 * np.pi * BLUR**2 * residual_variance
 
 
-def _misfit(columns: Columns, block: Block, moved: Array) -> float:
-    """Mean square of the sheet motion the model leaves over, in units of the evidence's variance."""
-    left = ((block.motion - moved) * (1 - block.masked))[~block.hidden]
-    if not len(left):
-        return 0.0
-    return float(np.einsum("ti,ij,tj->t", left, columns.field.information, left, optimize=True).mean() / left.shape[1])
+def _left_over(columns: Columns, block: Block, moved: Array) -> Array:
+    """Mean square (T,) of the sheet motion the model leaves over in each cosine of time, in units of the evidence's variance."""
+    seen = ~block.hidden
+    left = (block.motion - moved) * (1 - block.masked) * seen[:, None]
+    course = np.asarray(dct(left, axis=0, norm="ortho"))
+    power = np.einsum("ti,ij,tj->t", course, columns.field.information, course, optimize=True) / left.shape[1]
+    return np.asarray(power * len(left) / max(int(seen.sum()), 1))
 
 
 def _result(columns: Columns, block: Block, state: State) -> BlockResult:

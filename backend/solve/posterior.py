@@ -21,19 +21,18 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.linalg.lapack import dpotri
 
 from ..crew import in_order
-from .temporal import TimeBasis, smooth_covariance, time_basis
+from .temporal import BANDWIDTH_HZ, SLOW_FIRST, TimeBasis, smooth_covariance, time_basis
 
 Array = NDArray[np.float64]
 
 START_PX = 0.3  #: a unit begins small, the evidence lets it grow
 DETAIL_PX = 0.05
-PICTURE_ERROR = 12.0  #: variance the picture's noise is multiplied by: codec, relighting
+PICTURE_ERROR = 10.0  #: variance the picture's noise is multiplied by: codec, relighting
 STEADY_ERROR = (
-    10.0  #: luma^2 of variance that does not shrink with the noise: steps of the codec, skin that no column explains
+    8.0  #: luma^2 of variance that does not shrink with the noise: steps of the codec, skin that no column explains
 )
 LEAST_VARIANCE, LEAST_UNIT = 1e-8, 1e-7  #: px^2, of a bump and of a unit that has vanished
-VANISHING = 4.0  #: steps at once, on a logarithmic scale, of a bump's variance that shrinks
-FASTEST = 0.1  #: factor in one step that is still multiplied
+FASTEST = 0.1  #: a variance's factor in one step that is still squared
 LEARNED_AGAINST = 2.0  #: weight of the smooth temporal covariance against the learned one
 DEPTH_PRIOR_M = 0.008  #: of a head that turns much
 LEAK = 0.125  #: of an expression's motion, RMS, passes for turns of a still head
@@ -87,7 +86,7 @@ class State:
 def start(layout: Layout, group: NDArray[np.int64], frames: int, fps: float, noise: float) -> State:
     """A block at rest. `group` (X,): 0 for units, 1.. for the scales of detail."""
     variance = np.where(group == 0, START_PX**2, DETAIL_PX**2)
-    basis = time_basis(smooth_covariance(frames, fps), fps)
+    basis = time_basis(smooth_covariance(frames, fps), fps, SLOW_FIRST)
     still = np.zeros((frames, 6)), np.zeros(layout.depths), np.zeros((frames, layout.expressions))
     return State(*still, variance.astype(float), noise, basis)
 
@@ -119,14 +118,14 @@ def error_variance(picture: float) -> float:
     return PICTURE_ERROR * picture + STEADY_ERROR
 
 
-def vanishing(was: Array, asked: Array) -> Array:
-    """Variances that expectation maximisation asks for, but what is to shrink shrinks faster.
+def overrelaxed(was: Array, asked: Array) -> Array:
+    """Variances beyond those that expectation maximisation asks for, by as much again as it asks for, on a logarithmic scale.
 
-    It does so slowly otherwise, and what has not vanished yet shares in the motion of its neighbours. Only bumps, and only
-    downwards: units that do the same are lost to the bumps under them, and bumps that grew as fast would take over units'
-    motion. (After Salakhutdinov and Roweis, Adaptive overrelaxed bound optimization methods, ICML 2003; here on the logarithm.)
+    It is slow: what has not vanished yet shares in the motion of its neighbours. (Salakhutdinov and Roweis, Adaptive
+    overrelaxed bound optimization methods, ICML 2003.) Units and bumps alike: of two that see the same motion the one that
+    hurries takes it from the other.
     """
-    return np.asarray(asked * np.clip(asked / was, FASTEST, 1.0) ** (VANISHING - 1))
+    return np.asarray(asked * np.clip(asked / was, FASTEST, 1 / FASTEST))
 
 
 class Posterior:
@@ -146,6 +145,7 @@ class Posterior:
         self.fps = fps
         self.units = int((prior.group == 0).sum())  # these teach the temporal covariance
         self.misfit = 0.0  #: variance of the evidence that the model leaves unexplained, known after a linearisation
+        self.slow = SLOW_FIRST  #: power of the slow part of the measurement's error, measured with the misfit
         self.depth_variance = 0.0  #: m^2, prior; 0 until it is to be learned
         self.smooth = smooth_covariance(len(prior.coarse), fps)
         column = layout.depth
@@ -166,7 +166,7 @@ class Posterior:
             self.prior.macro + np.clip(inverse_time[6:].T, -self.prior.limit, self.prior.limit), self.prior.lowest
         )
         if learn_time:
-            state.basis = time_basis(self._temporal(state), self.fps)
+            state.basis = time_basis(self._temporal(state), self.fps, self.slow)
         return state
 
     def _reduce(self, state: State, evidence: Array) -> tuple[Array, Array, Array]:
@@ -212,7 +212,7 @@ class Posterior:
         state.quiet_covariance = state.noise * np.linalg.inv(reduced[POSE, POSE])
         if count:
             state.variance = self._variances(state.variance, gathered / count)
-        state.noise = self._noise(reduced, right[:, quiet])
+        state.noise = self._noise(reduced, right[:, quiet & (basis.frequency > BANDWIDTH_HZ)])
         return x, state
 
     def _signed(self, state: State) -> Array:
@@ -232,7 +232,7 @@ class Posterior:
         detail = self.prior.group > 0
         asked = self.prior.trust * mean_square
         asked[detail] = np.repeat(mean_square[detail].reshape(-1, 2).mean(1), 2)
-        variance = np.maximum(np.where(detail, vanishing(was, asked), asked), LEAST_VARIANCE)
+        variance = np.maximum(overrelaxed(was, asked), LEAST_VARIANCE)
         return np.where(detail, variance, np.clip(variance, LEAST_UNIT, (self.prior.limit / 3) ** 2))
 
     def _noise(self, reduced: Array, quiet: Array) -> float:

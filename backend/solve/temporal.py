@@ -16,10 +16,11 @@ from scipy.fft import dct
 Array = NDArray[np.float64]
 
 BANDWIDTH_HZ = 10.0  #: half the variance; what a block shows of faster onsets is learned
-SLOW_POWER = (
-    4.0  #: of the slowest part of the measurement's error over the fastest; chosen on development clips, at CRF 12
-)
-SLOW_TIME_S = 0.5  #: how long it lasts
+SLOW_TIME_S = 0.7  #: how long the slow part of the measurement's error lasts
+SLOW_FIRST = 24.0  #: power of its slowest part over the fastest, until a block's own was measured
+SLOW_SHARE = 0.07  #: of the slow power the model leaves over is taken for error of what it explains; the rest is skin no column moves
+SLOW_MOST = 24.0
+FEWEST_FRAMES = 8  #: that tell slow from fast
 QUIET = 0.02  #: prior variance share under which a mode holds no expression, only pose and noise
 LEVELS = 10  #: distinct prior variances; modes of one level share a factorisation
 
@@ -34,6 +35,7 @@ class TimeBasis:
         variance: (T,) prior variance of each, relative to the error's.
         level: (T,) number of the variance level, -1 for a quiet mode.
         level_variance: (K,).
+        frequency: (T,) Hz, mean of each mode's power.
     """
 
     modes: Array
@@ -41,6 +43,7 @@ class TimeBasis:
     variance: Array
     level: NDArray[np.int64]
     level_variance: Array
+    frequency: Array
 
 
 def smooth_covariance(frames: int, fps: float) -> Array:
@@ -51,19 +54,47 @@ def smooth_covariance(frames: int, fps: float) -> Array:
     return cosine.T @ (spectrum[:, None] * cosine)
 
 
-def error_spectrum(frames: int, fps: float) -> Array:
-    """Power (T,) of the measurement's error in each cosine of T frames, 1 for the fastest: white, and slow on top of it."""
+def slow_spectrum(frames: int, fps: float) -> Array:
+    """Power (T,) of a process that forgets in SLOW_TIME_S, in each cosine of T frames, 1 for the slowest."""
     frequency = np.arange(frames) * fps / (2 * frames)
-    return 1 + SLOW_POWER / (1 + (2 * np.pi * frequency * SLOW_TIME_S) ** 2)
+    return np.asarray(1 / (1 + (2 * np.pi * frequency * SLOW_TIME_S) ** 2))
 
 
-def time_basis(covariance: Array, fps: float) -> TimeBasis:
+def error_spectrum(frames: int, fps: float, slow: float) -> Array:
+    """Power (T,) of the measurement's error in each cosine of T frames, 1 for the fastest: white, and `slow` on top of it."""
+    return 1 + slow * slow_spectrum(frames, fps)
+
+
+def slow_power(power: Array, fps: float) -> float:
+    """How strong the slow part of the measurement's error is, by what the model leaves over of the footage itself.
+
+    The spectrum white x (1 + a x slow_spectrum) by maximum likelihood (powers are exponentially distributed; Whittle 1953), the
+    white part being the median of the faster half.
+
+    Args:
+        power: (T,) of the residual in each cosine, any unit.
+        fps: frames per second.
+
+    Returns:
+        SLOW_SHARE of a, at most SLOW_MOST; SLOW_FIRST where the frames are too few to tell.
+    """
+    if len(power) <= FEWEST_FRAMES:
+        return SLOW_FIRST
+    shape, ratio = slow_spectrum(len(power), fps), power / max(float(np.median(power[len(power) // 2 :])), 1e-30)
+    slow = 4.0
+    for _ in range(30):  # Fisher scoring
+        weight = (shape / (1 + slow * shape)) ** 2
+        slow = max(slow + float((weight * (ratio - 1 - slow * shape) / shape).sum() / weight.sum()), 0.0)
+    return min(SLOW_SHARE * slow, SLOW_MOST)
+
+
+def time_basis(covariance: Array, fps: float, slow: float) -> TimeBasis:
     """Modes in which both the expression's covariance (T, T) and the error's are diagonal, the error's the identity.
 
-    Variances are rounded to LEVELS steps on a logarithmic scale.
+    `slow`: see `error_spectrum`. Variances are rounded to LEVELS steps on a logarithmic scale.
     """
     frames = len(covariance)
-    deviation = np.sqrt(error_spectrum(frames, fps))[:, None]
+    deviation = np.sqrt(error_spectrum(frames, fps, slow))[:, None]
     cosine = np.asarray(dct(np.eye(frames), axis=0, norm="ortho"))
     whiten = cosine / deviation
     value, vector = np.linalg.eigh(whiten @ covariance @ whiten.T)
@@ -79,4 +110,5 @@ def time_basis(covariance: Array, fps: float) -> TimeBasis:
     else:
         centres = np.zeros(0)
     turn = vector[:, ::-1].T
-    return TimeBasis(turn @ whiten, turn @ (cosine * deviation), variance, level, centres)
+    pace = turn**2 @ (np.arange(frames) * fps / (2 * frames))
+    return TimeBasis(turn @ whiten, turn @ (cosine * deviation), variance, level, centres, pace)

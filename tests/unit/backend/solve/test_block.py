@@ -9,6 +9,8 @@ from microface.backend.solve.columns import Columns
 from microface.backend.solve.hidden import carried
 from microface.backend.solve.posterior import error_variance
 from microface.backend.solve.surface import JAW_LIMIT
+from microface.backend.solve.temporal import BANDWIDTH_HZ
+from scipy.fft import dct, idct
 
 from .conftest import Played, rigid_of
 
@@ -122,12 +124,16 @@ def test_a_large_expression_starts_from_what_is_known_and_is_corrected(columns: 
 def test_deviations_are_those_of_the_errors(columns: Columns, stage, play) -> None:
     """The solve counts on more error than the picture's own noise: with that much it must be calibrated.
 
+    Faster than expressions move there is the picture's noise alone: that much of it the solve measures.
     The depth is given, as to every block but one: its own uncertainty is not in the deviations.
     """
     played = play(FRAMES, FPS, PULSES)
     names = stage.surface.reference.head.expression_names
     turn, place = truth_of(stage, played)
-    measured = stage.noisy(played.motion, np.sqrt(error_variance(evidence_variance(RESIDUAL))), 3)
+    picture = evidence_variance(RESIDUAL)
+    error = dct(stage.noisy(np.zeros_like(played.motion), np.sqrt(error_variance(picture)), 3), axis=0, norm="ortho")
+    error[np.arange(FRAMES) * FPS / (2 * FRAMES) > BANDWIDTH_HZ] *= np.sqrt(picture / error_variance(picture))
+    measured = stage.noisy(played.motion, 0, 3) + idct(error, axis=0, norm="ortho")
     result = solve(columns, stage, played, motion=measured, depth=np.zeros(columns.layout.depths))
     pose = np.concatenate([angles(result.turn, turn), result.place - place], 1) / result.pose_std
     assert (np.sqrt((pose**2).mean(0)) > 0.4).all()

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 from microface.backend.solve.macro import macro_expression, without_blinks
 from microface.backend.solve.surface import JAW_LIMIT
-from microface.backend.solve.temporal import BANDWIDTH_HZ, SLOW_POWER, error_spectrum, smooth_covariance, time_basis
+from microface.backend.solve.temporal import (
+    BANDWIDTH_HZ,
+    SLOW_MOST,
+    SLOW_SHARE,
+    error_spectrum,
+    slow_power,
+    smooth_covariance,
+    time_basis,
+)
 from microface.backend.types import HeadFit
 from scipy.fft import dct
 
@@ -92,9 +100,9 @@ def test_an_open_mouth_is_the_jaws_turn(stage) -> None:
 
 def test_the_temporal_covariance_is_that_of_band_limited_motion() -> None:
     fps, frames = 200.0, 128
-    basis = time_basis(smooth_covariance(frames, fps), fps)
+    basis = time_basis(smooth_covariance(frames, fps), fps, 9.0)
     frequency = np.arange(frames) * fps / (2 * frames)
-    expected = 1 / (1 + (frequency / BANDWIDTH_HZ) ** 4) / error_spectrum(frames, fps)
+    expected = 1 / (1 + (frequency / BANDWIDTH_HZ) ** 4) / error_spectrum(frames, fps, 9.0)
     assert np.allclose(basis.variance, np.sort(expected)[::-1], rtol=1e-3, atol=1e-5)
     live = basis.level >= 0
     assert (basis.variance[live] > 0.02).all()
@@ -106,11 +114,11 @@ def test_the_modes_read_off_and_give_back_a_course_and_their_errors_are_independ
     fps, frames = 100.0, 96
     rng = np.random.default_rng(0)
     event = np.exp(-(((np.arange(frames) - 40) / 9) ** 2))
-    basis = time_basis(smooth_covariance(frames, fps) + 30 * np.outer(event, event), fps)
+    basis = time_basis(smooth_covariance(frames, fps) + 30 * np.outer(event, event), fps, 9.0)
     course = rng.normal(size=(5, frames))
     assert np.allclose(course @ basis.modes.T @ basis.back, course)
-    spectrum = error_spectrum(frames, fps)
-    assert spectrum[0] == pytest.approx(1 + SLOW_POWER)
+    spectrum = error_spectrum(frames, fps, 9.0)
+    assert spectrum[0] == pytest.approx(10)
     assert spectrum[-1] == pytest.approx(1, abs=0.001)
     cosine = dct(np.eye(frames), axis=0, norm="ortho")
     error = cosine.T @ (spectrum[:, None] * cosine)
