@@ -141,7 +141,8 @@ def test_deviations_are_those_of_the_errors(columns: Columns, stage, play) -> No
     for name in PULSES:
         number = stage.surface.unit_names.index(name)
         error = (result.units[:, number] - played.expression[:, names.index(name)]) / result.units_std[:, number]
-        assert 0.4 < np.sqrt((error**2).mean()) < 2
+        assert 0.4 < error.std() < 2  # against the mean over the block, which slow error keeps from being known:
+        assert -2.5 < error.mean() < 0.5  # a pulse that only rises is drawn towards rest
     assert result.factor.shape == (FRAMES, len(stage.surface.unit_names), 4)
     assert ((result.factor**2).sum(2) <= result.units_std**2 * (1 + 1e-9)).all()
 

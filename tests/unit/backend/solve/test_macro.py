@@ -7,6 +7,7 @@ from microface.backend.solve.macro import macro_expression, without_blinks
 from microface.backend.solve.surface import JAW_LIMIT
 from microface.backend.solve.temporal import (
     BANDWIDTH_HZ,
+    SLOW_FIRST,
     SLOW_MOST,
     SLOW_SHARE,
     error_spectrum,
@@ -123,3 +124,24 @@ def test_the_modes_read_off_and_give_back_a_course_and_their_errors_are_independ
     cosine = dct(np.eye(frames), axis=0, norm="ortho")
     error = cosine.T @ (spectrum[:, None] * cosine)
     assert np.allclose(basis.modes @ error @ basis.modes.T, np.eye(frames), atol=1e-9)
+
+
+@pytest.mark.parametrize("slow", [0.0, 60.0, 240.0])
+def test_how_slow_the_error_is_is_measured(slow: float) -> None:
+    """Of many courses with the spectrum white x (1 + slow x slow_spectrum), on any scale."""
+    frames, fps = 256, 100.0
+    course = np.random.default_rng(0).normal(size=(frames, 400)) * np.sqrt(error_spectrum(frames, fps, slow))[:, None]
+    assert slow_power(0.3 * (course**2).mean(1), fps) == pytest.approx(SLOW_SHARE * slow, rel=0.1, abs=0.05)
+
+
+def test_an_error_is_not_slower_than_a_codecs_and_a_few_frames_do_not_tell() -> None:
+    assert slow_power(error_spectrum(256, 100.0, 5000.0), 100.0) == SLOW_MOST
+    assert slow_power(np.ones(5), 100.0) == SLOW_FIRST
+
+
+def test_the_frequency_of_a_mode_is_that_of_its_cosine() -> None:
+    frames, fps = 64, 50.0
+    basis = time_basis(smooth_covariance(frames, fps), fps, 9.0)
+    course = np.asarray(dct(basis.modes, axis=1, norm="ortho"))
+    strongest = np.abs(course).argmax(1) * fps / (2 * frames)
+    assert np.abs(basis.frequency - strongest)[basis.variance > 1e-3].max() < fps / frames
