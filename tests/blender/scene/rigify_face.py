@@ -92,11 +92,18 @@ def _metarig(bones: Bones, places: _Places) -> bpy.types.Object:
 
 
 def _generated(metarig: bpy.types.Object) -> bpy.types.Object:
+    before = _interface()
     bpy.ops.pose.rigify_generate()
+    for cls in _interface() - before:  # the rig's own panels, which nothing else would take off again
+        bpy.utils.unregister_class(cls)
     metarig.hide_set(True)
     rig = bpy.context.view_layer.objects.active
     assert rig.data["rig_id"]
     return rig
+
+
+def _interface() -> set[type]:
+    return {*bpy.types.Panel.__subclasses__(), *bpy.types.Operator.__subclasses__()}
 
 
 def _bound(head: HeadModel, base: BaseMesh, weights: dict[str, Any], rig: bpy.types.Object) -> bpy.types.Object:
