@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+import bmesh
 import bpy
 import cv2
 import numpy as np
@@ -65,6 +66,23 @@ def motion(thing: bpy.types.Object) -> np.ndarray:
         mesh.vertices.foreach_get("co", points)
         seen.append(points.reshape(-1, 3).astype(float))
     return seen[1] - seen[0]
+
+
+def pieces(thing: bpy.types.Object) -> int:
+    """How many the shown mesh falls into."""
+    mesh = thing.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+    found = bmesh.new()
+    found.from_mesh(mesh)
+    left, count = set(found.verts), 0
+    while left:
+        count, reached = count + 1, [left.pop()]
+        while reached:
+            at = reached.pop()
+            beside = {edge.other_vert(at) for edge in at.link_edges} & left
+            left -= beside
+            reached += beside
+    found.free()
+    return count
 
 
 def test_the_copy_moves_so_many_times_as_far_and_the_head_as_before(built: bpy.types.Collection) -> None:
@@ -156,6 +174,7 @@ def test_lines_are_of_the_face_only_and_go_again(built: bpy.types.Collection) ->
     show_lines(head)
     points = motion(head)
     assert 1500 < len(points) < whole / 2
+    assert pieces(head) == 1
     hide_lines(head)
     assert len(motion(head)) == whole
     assert (len(head.vertex_groups), head.display_type, len(head.modifiers)) == (groups, "TEXTURED", 1)
