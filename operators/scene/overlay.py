@@ -60,9 +60,7 @@ def _face(head: bpy.types.Object) -> NDArray[np.bool_]:
     return _largest_island(mesh, basis, skin & (moved > MOVES))
 
 
-def _largest_island(
-    mesh: bpy.types.Mesh, points: NDArray[np.float32], chosen: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def _largest_island(mesh: bpy.types.Mesh, points: NDArray[np.float32], chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(V,) of the chosen vertices (V,) the most that hang together; `points` (V, 3) is where they are."""
     edges = np.empty(2 * len(mesh.edges), np.int32)
     mesh.edges.foreach_get("vertices", edges)
