@@ -47,7 +47,7 @@ def hide_lines(head: bpy.types.Object) -> None:
 
 
 def _face(head: bpy.types.Object) -> NDArray[np.bool_]:
-    """(V,) skin that some named unit moves, in one piece: what moves a little far from the rest is no face."""
+    """(V,) skin that some named unit moves, in one piece and without holes, as the bridge of the nose would be one."""
     mesh = cast(bpy.types.Mesh, head.data)
     keys = mesh.shape_keys
     basis, moved = _points(keys.reference_key), np.zeros(len(mesh.vertices))
@@ -57,7 +57,8 @@ def _face(head: bpy.types.Object) -> NDArray[np.bool_]:
     skin = np.zeros(len(moved), bool)
     for polygon in mesh.polygons:
         skin[list(polygon.vertices)] |= polygon.material_index == 0
-    return _largest_island(mesh, basis, skin & (moved > MOVES))
+    face = _largest_island(mesh, basis, skin & (moved > MOVES))
+    return np.asarray(skin & ~_largest_island(mesh, basis, skin & ~face))
 
 
 def _largest_island(mesh: bpy.types.Mesh, points: NDArray[np.float32], chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import bpy
@@ -13,11 +14,11 @@ from numpy.typing import NDArray
 def write_picture(name: str, picture: NDArray[np.uint8]) -> bpy.types.Image:
     """Put a picture (H, W, 3) in the file, in place of one of the same name; it is saved with the file."""
     height, width = picture.shape[:2]
-    old = bpy.data.images.get(name)
-    if old and tuple(old.size) != (width, height):
+    old, image = bpy.data.images.get(name), bpy.data.images.new(name, width, height)
+    if old:  # a new image each time: what is written over an old one's pixels, Blender cannot undo
+        old.user_remap(image)
         bpy.data.images.remove(old)
-        old = None
-    image = old or bpy.data.images.new(name, width, height)
+        image.name = name
     pixels = np.ones((height, width, 4), np.float32)
     pixels[..., :3] = picture[::-1] / np.float32(255)  # Blender counts lines from below
     cast(Any, image.pixels).foreach_set(pixels.ravel())
@@ -37,6 +38,16 @@ def show_picture(context: bpy.types.Context, name: str, picture: NDArray[np.uint
         with context.temp_override(window=window, area=area, region=region):
             bpy.ops.image.view_all(fit_view=True)
     return image
+
+
+def exchange(context: bpy.types.Context, old: Sequence[bpy.types.Image], new: bpy.types.Image) -> None:
+    """Let every image editor that shows one of the old images show the new one."""
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            space = area.spaces.active
+            if isinstance(space, bpy.types.SpaceImageEditor) and space.image in old:
+                space.image = new
+                area.tag_redraw()
 
 
 def _editor(context: bpy.types.Context) -> bpy.types.Area:

@@ -212,6 +212,28 @@ def test_the_plot_is_an_image_of_the_file(
     assert np.ptp(pixels[..., :3]) > 0.8 and (pixels[..., 3] == 1).all()
 
 
+def test_the_plot_follows_the_list_and_undo(
+    built: bpy.types.Collection, make_take: Callable[..., Take], tmp_path: Path
+) -> None:
+    """Deleting the event takes its shade away; undone, the shade is there again."""
+    head, model = chosen_head(bpy.context), read_head(asset_path("generic_head.npz"))
+    write_take(tmp_path / "a.take.npz", replace(make_take(model, frames=21, fps=FPS), noise_px={"mouth": 0.2}))
+    head[takes.FILE] = str(tmp_path / "a.take.npz")
+    bpy.ops.microface.plot_motion()
+
+    def drawn() -> np.ndarray:
+        (image,) = bpy.data.images
+        return np.array(image.pixels[:])
+
+    bpy.ops.ed.undo_push(message="drawn")
+    shaded = drawn()
+    bpy.ops.microface.delete_event()
+    bpy.ops.ed.undo_push(message="deleted")
+    assert np.abs(drawn() - shaded).max() > 0.1
+    bpy.ops.ed.undo()
+    np.testing.assert_array_equal(drawn(), shaded)
+
+
 def test_the_skin_is_drawn_worn_and_taken_off_without_a_trace(
     built: bpy.types.Collection, make_take: Callable[..., Take], tmp_path: Path
 ) -> None:
