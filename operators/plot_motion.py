@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..backend.errors import MicrofaceError
-from .head import chosen_head
+from .head import chosen_head, is_head
 from .takes import FILE, file_of
 from .words import in_panel
 
@@ -62,6 +62,13 @@ def plot_again(context: bpy.types.Context, head: bpy.types.Object) -> None:
         image = write_picture(*_plot(head))
         exchange(context, [image for image in bpy.data.images if image.get(PLOT)], image)
         image[PLOT] = True
+
+
+def plot_take(context: bpy.types.Context, take: bpy.types.Collection) -> None:
+    """The same for the head of a take that is shown now."""
+    heads = [thing for thing in take.objects if is_head(thing)]
+    if heads:
+        plot_again(context, heads[0])
 
 
 def _plot(head: bpy.types.Object) -> tuple[str, NDArray[np.uint8]]:

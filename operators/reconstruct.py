@@ -14,6 +14,7 @@ from ..backend.errors import MicrofaceError
 from ..backend.messages import Message
 from . import job, properties
 from .pins import pins_file
+from .plot_motion import plot_take
 
 if TYPE_CHECKING:  # both load numpy, which enabling the add-on must not
     from ..backend.types import Take
@@ -118,6 +119,7 @@ def add_take(
     built = build_scene(context, wanted, head, clip_path=footage, **how)
     takes.mark(built, file, take)
     takes.show(scene, built)
+    plot_take(context, built)
     return built
 
 

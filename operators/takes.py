@@ -32,7 +32,7 @@ class MICROFACE_OT_show_take(_OfTake, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Hide the others; its head becomes the active object."""
-        from .plot_motion import plot_again
+        from .plot_motion import plot_take
         from .scene.takes import show
 
         collection = self.collection()
@@ -43,7 +43,7 @@ class MICROFACE_OT_show_take(_OfTake, bpy.types.Operator):
         heads = [thing for thing in collection.objects if thing.type == "MESH"]
         if heads and heads[0].name in context.view_layer.objects:
             context.view_layer.objects.active = heads[0]
-            plot_again(context, heads[0])
+        plot_take(context, collection)
         return {"FINISHED"}
 
 
@@ -57,6 +57,7 @@ class MICROFACE_OT_remove_take(_OfTake, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Remove it, and show the last other one of its face."""
+        from .plot_motion import plot_take
         from .scene.takes import FACE, remove, rivals, show
 
         collection = self.collection()
@@ -68,6 +69,7 @@ class MICROFACE_OT_remove_take(_OfTake, bpy.types.Operator):
         others = rivals(context.scene, face)
         if others and was_shown:
             show(context.scene, others[-1])
+            plot_take(context, others[-1])
         return {"FINISHED"}
 
 
