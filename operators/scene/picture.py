@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 def write_picture(name: str, picture: NDArray[np.uint8]) -> bpy.types.Image:
     """Put a picture (H, W, 3) in the file, in place of one of the same name; it is saved with the file."""
     height, width = picture.shape[:2]
-    old, image = bpy.data.images.get(name), bpy.data.images.new(name, width, height)
-    if old:  # a new image each time: what is written over an old one's pixels, Blender cannot undo
-        old.user_remap(image)
+    old = bpy.data.images.get(name)
+    if old and tuple(old.size) != (width, height):
         bpy.data.images.remove(old)
-        image.name = name
+        old = None
+    image = old or bpy.data.images.new(name, width, height)
     pixels = np.ones((height, width, 4), np.float32)
     pixels[..., :3] = picture[::-1] / np.float32(255)  # Blender counts lines from below
     cast(Any, image.pixels).foreach_set(pixels.ravel())
