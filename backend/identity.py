@@ -82,14 +82,25 @@ def fit_head(
     neutral: tuple[int, int] | None = None,
     hidden: NDArray[np.bool_] | None = None,
 ) -> HeadFit:
-    """Fit identity, camera and poses to the landmarks.
+    """Fit identity, camera, poses and large expressions to the landmarks: `fit_poses`, then `with_change`."""
+    return with_change(head, fit_poses(head, tracks, width, height, fov_deg, hidden), tracks, neutral, hidden)
+
+
+def fit_poses(
+    head: HeadModel,
+    tracks: Tracks,
+    width: int,
+    height: int,
+    fov_deg: float | None = None,
+    hidden: NDArray[np.bool_] | None = None,
+) -> HeadFit:
+    """Fit identity, camera and poses to the landmarks. Which frames are at rest does not matter here; `change` is NaN.
 
     Args:
         head: the head model.
         tracks: landmarks, at least one frame with a face.
         width, height: of the picture, px.
         fov_deg: horizontal field of view; None lets the perspective of the face decide, with a prior.
-        neutral: frames [A, B) the user says are at rest.
         hidden: (N,) tracked frames in which something hides the face: they tell nothing about whose it is.
     """
     points = landmark_points(head)
@@ -97,7 +108,7 @@ def fit_head(
     clear = found if hidden is None or hidden[found].all() else found[~hidden[found]]
     chosen = _spread(tracks, clear)
     seen = tracks.landmarks[:, points.index].astype(float)
-    sigma = LANDMARK_SHARE * float(np.median(np.ptp(seen[found, :, 0], axis=1)))
+    sigma = _sigma(seen[found])
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
     known = None if fov_deg is None else width / 2 / np.tan(np.radians(fov_deg) / 2)
     shape, log_focal, error = _fit_identity(points, seen[chosen], centre, sigma, max(width, height), known)
@@ -114,7 +125,29 @@ def fit_head(
     ]
     rms = float(np.sqrt(np.mean(np.square(residual)) * 2))
     pose, translation, expression = _parameters(points, joint, found, frames, len(seen))
-    fit = HeadFit(shape, error, camera, pose, translation, expression, rms, np.full_like(expression, np.nan))
+    return HeadFit(shape, error, camera, pose, translation, expression, rms, np.full_like(expression, np.nan))
+
+
+def with_change(
+    head: HeadModel,
+    fit: HeadFit,
+    tracks: Tracks,
+    neutral: tuple[int, int] | None = None,
+    hidden: NDArray[np.bool_] | None = None,
+) -> HeadFit:
+    """The fit with large expressions, as a change from this person at rest.
+
+    Args:
+        head, tracks, hidden: as of `fit_poses`.
+        fit: of `fit_poses`.
+        neutral: frames [A, B) the user says are at rest.
+    """
+    points, joint = landmark_points(head), head.joints(fit.shape)[0]
+    found = np.flatnonzero(np.isfinite(fit.pose[:, 0]))
+    seen = tracks.landmarks[:, points.index].astype(float)
+    focal, centre, sigma = float(fit.camera[0, 0]), fit.camera[:2, 2], _sigma(seen[found])
+    person = points.base + np.tensordot(fit.shape, points.identity, 1)
+    frames = _states(points, joint, found, fit)
     rest = np.searchsorted(found, rest_candidates(tracks, settled(fit, hidden), neutral))
     at_rest = _person_at_rest(points, person, [frames[k] for k in rest], seen[found[rest]], focal, centre)
     changed = [
@@ -122,6 +155,20 @@ def fit_head(
         for n, frame in zip(found, frames, strict=True)
     ]
     return replace(fit, change=_parameters(points, joint, found, changed, len(seen))[2])
+
+
+def _sigma(seen: Array) -> float:
+    """Error of a landmark, px, in frames with a face (n, L, 3)."""
+    return LANDMARK_SHARE * float(np.median(np.ptp(seen[..., 0], axis=1)))
+
+
+def _states(points: Points, joint: Array, found: NDArray[np.int64], fit: HeadFit) -> list[FaceState]:
+    """What `_parameters` was made of, of the frames `found` (n,)."""
+    turns, sides = Rotation.from_rotvec(fit.pose[found]).as_matrix(), points.spread.sum(1)
+    return [
+        FaceState(FLIP @ turn @ FLIP, place + FLIP @ (joint - turn @ joint), points.spread @ expression / sides)
+        for turn, place, expression in zip(turns, fit.translation[found], fit.expression[found], strict=True)
+    ]
 
 
 def _parameters(

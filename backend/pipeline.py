@@ -12,8 +12,9 @@ from ..models.head.model import HeadModel
 from .anchor import Anchor
 from .chain import chain_anchors
 from .errors import MicrofaceError
+from .fitted import fitted
 from .heads import load_head
-from .identity import FRAMES, fit_head, form_offset, settled
+from .identity import FRAMES, form_offset, settled
 from .lids import shut_lids
 from .messages import part
 from .motion.footage import landmarks_between, measure_footage
@@ -71,7 +72,7 @@ def reconstruct_clip(clip: Clip, head: HeadModel, settings: Settings, progress: 
     """All other stages of `reconstruct`.
 
     Args:
-        store: where tracks of earlier runs are found and kept.
+        store: where tracks and fits of earlier runs are found and kept.
     """
     say = _StageProgress(progress)
     paint = Paint(settings.mask, clip) if settings.mask else None
@@ -81,10 +82,10 @@ def reconstruct_clip(clip: Clip, head: HeadModel, settings: Settings, progress: 
     hidden = beyond_belief(tracks, hidden, settings)
     unclear = hidden | painted_over(paint, tracks, hidden)
     check_pins(settings.pins, head, clip, tracks)
-    fit = fit_head(head, tracks, clip.width, clip.height, settings.fov_deg, settings.neutral, unclear)
+    fit = fitted(head, clip, tracks, settings, unclear, store)
     for _ in range(PIN_ROUNDS if settings.pins else 0):
         tracks = pinned(head, tracks, fit, settings, hidden)
-        fit = fit_head(head, tracks, clip.width, clip.height, settings.fov_deg, settings.neutral, unclear)
+        fit = fitted(head, clip, tracks, settings, unclear, store)
     say("neutral", 0)
     fit = smoothed(settled(fit, hidden))
     neutral, rest = find_neutral(head, clip, tracks, fit, settings, say, paint)

@@ -44,7 +44,7 @@ class Store:
         """Where the result of this kind lies, or would lie.
 
         Args:
-            kind: tracks or take.
+            kind: tracks, fit or take.
             made_of: whatever it depends on besides the software; JSON.
         """
         text = json.dumps([software_digest(), made_of], sort_keys=True)

@@ -7,17 +7,14 @@ head find them where the first run left them.
 
 from __future__ import annotations
 
-import zipfile
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import npz
-from .atomic import whole_file
+from . import kept, npz
 from .cover import Cover
-from .errors import MicrofaceError
 from .heads import load_head
 from .shelf import BUILT_IN
 from .store import Store
@@ -45,41 +42,24 @@ def tracked(clip: Clip, settings: Settings, progress: Progress, store: Store) ->
     chosen = {"face": settings.face, "range": settings.range, "device": settings.device}
     path = store.path("tracks", footage=clip.sha256, **chosen)
     if store.has(path):
-        with suppress(npz.Mismatch, KeyError, *npz.DAMAGED):  # track again
+        with suppress(*kept.UNREADABLE):  # track again
             return read_tracks(path)
     cover = Cover(load_head(BUILT_IN))  # the same for all heads: a change of head needs no new tracks
     tracks = track(clip, settings, progress, cover.look)
     hidden = cover.hidden(tracks)
-    if store.limit:
-        with suppress(MicrofaceError):  # a folder that cannot be written costs only the time
-            write_tracks(path, tracks, hidden)
+    kept.keep(store, path, {**vars(tracks), "hidden": hidden}, COLUMNS)
     return tracks, hidden
 
 
-def write_tracks(path: Path, tracks: Tracks, hidden: NDArray[np.bool_]) -> None:
-    """Write tracks and hidden frames (N,).
-
-    Raises:
-        MicrofaceError: as `whole_file`.
-    """
-    values = {**vars(tracks), "hidden": hidden}
-    with whole_file(path) as part, zipfile.ZipFile(part, "w") as archive:
-        for name, kind in COLUMNS.items():
-            npz.write(archive, name, np.asarray(values[name], kind))
-
-
 def read_tracks(path: Path) -> tuple[Tracks, NDArray[np.bool_]]:
-    """Read what `write_tracks` wrote.
+    """Read what was kept: tracks and hidden frames (N,).
 
     Raises:
         npz.Mismatch, KeyError, npz.DAMAGED: it is damaged.
     """
-    with zipfile.ZipFile(path) as archive:
-        columns = {name: npz.read(archive, name, npz.header(archive, name)) for name in COLUMNS}
-    if {name: column.dtype.str for name, column in columns.items()} != COLUMNS:
-        raise npz.Mismatch("its columns are of other types")
+    columns = kept.read(path, COLUMNS)
     hidden = columns.pop("hidden").astype(bool)
-    tracks = Tracks(**{name: column.copy() for name, column in columns.items()})
+    tracks = Tracks(**columns)
     if tracks.landmarks.shape != (len(tracks.frame), 478, 3) or len(hidden) != len(tracks.frame):
         raise npz.Mismatch("its columns differ in length")
     return tracks, hidden

@@ -127,13 +127,14 @@ def _add_scene(options: argparse.Namespace, result: Message, report: Report) -> 
     # Blender and numpy load only for a scene: the verbs without one also run where there is no Blender
     from ..backend.heads import load_head
     from ..backend.take import read_take
-    from .micro_expressions import lent
+    from . import micro_expressions
+    from .lent import lent
     from .scene.build import corrective_note, write_blend
 
     report({"type": "progress", "stage": "Building the scene", "value": 1.0, "seconds_left": None, "rate": None})
     footage = options.source if options.verb == "reconstruct" else None
     name = None if footage else options.source.stem
-    with lent():
+    with lent(micro_expressions):
         built = write_blend(
             options.blend, read_take(options.out), load_head(options.head), clip_path=footage, name=name
         )

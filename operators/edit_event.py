@@ -10,6 +10,7 @@ from bpy.props import EnumProperty
 from ..backend.errors import MicrofaceError
 from .head import chosen_head, is_linked
 from .micro_expressions import MICROFACE_PG_event_row, chosen_event, list_of
+from .plot_motion import plot_again
 
 
 class _Edit:
@@ -38,6 +39,7 @@ class _Edit:
         except MicrofaceError as error:
             self.report({"ERROR"}, f"{error.text} {error.remedy}")
             return {"CANCELLED"}
+        plot_again(context, head)
         return {"FINISHED"}
 
     def change(self, context: bpy.types.Context, head: bpy.types.Object, number: int) -> None:

@@ -49,7 +49,7 @@ class MICROFACE_OT_insert_event(bpy.types.Operator):
         except MicrofaceError as error:
             self.report({"ERROR"}, f"{error.text} {error.remedy}")
             return {"CANCELLED"}
-        self.report({"INFO"}, f"{name}: {len(motion.keys)} shape keys and {len(motion.turns)} bones of {head.name}")
+        self.report({"INFO"}, f"{head.name} does {name}. Shape keys: {len(motion.keys)}, bones: {len(motion.turns)}")
         return {"FINISHED"}
 
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The events of a take, as Blender keeps them: on the head they belong to, in seconds of its footage."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import cast
 
 import bpy
@@ -96,20 +94,3 @@ def detach() -> None:
 def attached() -> bool:
     """Whether heads have a list now."""
     return hasattr(bpy.types.Object, "microface")
-
-
-@contextmanager
-def lent() -> Iterator[None]:
-    """Let heads have their list where the add-on is not enabled: in a .blend that the command line writes."""
-    if attached():
-        yield
-        return
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-    attach()
-    try:
-        yield
-    finally:
-        detach()
-        for cls in reversed(CLASSES):
-            bpy.utils.unregister_class(cls)

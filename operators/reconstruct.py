@@ -14,6 +14,7 @@ from ..backend.errors import MicrofaceError
 from ..backend.messages import Message
 from . import job, properties
 from .pins import pins_file
+from .plot_motion import plot_take
 
 if TYPE_CHECKING:  # both load numpy, which enabling the add-on must not
     from ..backend.types import Take
@@ -118,6 +119,7 @@ def add_take(
     built = build_scene(context, wanted, head, clip_path=footage, **how)
     takes.mark(built, file, take)
     takes.show(scene, built)
+    plot_take(context, built)
     return built
 
 
@@ -154,14 +156,18 @@ def mask_pictures(context: bpy.types.Context, source: Path) -> list[str]:
     if not choice.mask:
         return []
     from ..backend.video import open_clip
+    from .scene.counter import counted
     from .scene.painted import footage_clip, write_masks
 
     clip, folder = open_clip(source), Path(bpy.app.tempdir) / "microface-mask"
     count = len(clip.time_s)
     first, stop = (choice.range_start, choice.range_end) if choice.use_range else (0, count)
-    if first < min(stop, count):  # else the worker says what is wrong with the range
-        write_masks(choice.mask, footage_clip(source), clip, range(first, min(stop, count)), folder)
-    return ["--mask", str(folder)] if first < min(stop, count) else []
+    wanted = range(first, min(stop, count))
+    if not wanted:  # the worker says what is wrong with the range
+        return []
+    with counted(context.window_manager, len(wanted)):
+        write_masks(choice.mask, footage_clip(source), clip, wanted, folder)
+    return ["--mask", str(folder)]
 
 
 def field_of_view(context: bpy.types.Context) -> float:

@@ -203,20 +203,3 @@ def detach() -> None:
 def attached() -> bool:
     """Whether objects have them now."""
     return hasattr(bpy.types.Object, FIELD)
-
-
-@contextmanager
-def lent() -> Iterator[None]:
-    """Let objects have them where the add-on is not enabled: in a .blend that the command line writes."""
-    if attached():
-        yield
-        return
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-    attach()
-    try:
-        yield
-    finally:
-        detach()
-        for cls in reversed(CLASSES):
-            bpy.utils.unregister_class(cls)

@@ -13,8 +13,9 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 from ..backend.errors import MicrofaceError
 from ..backend.messages import Message, Report
-from . import job, properties
-from .result import chosen_character, lent, result_of
+from . import job, properties, result
+from .lent import lent
+from .result import chosen_character, result_of
 
 Run = Callable[[list[str], list[Path]], Message]  # the worker: argv, outputs -> its last message
 
@@ -178,7 +179,7 @@ def retarget_file(options: argparse.Namespace, run: Run, report: Report) -> Mess
             return last
         clip = options.take.name.partition(".")[0]
         dressed = {options.rig.suffix.lower(), options.out.suffix.lower()} != {".blend"}
-        with lent():
+        with lent(result):
             key_from_file(context, thing, folder, clip, options.existing, 1.0, options.strength, dressed=dressed)
             save_character(options.out, find_character(context, thing))
         if options.save_map:

@@ -8,20 +8,15 @@ import bpy
 from bpy.props import StringProperty
 
 from ..backend.errors import MicrofaceError
+from .character import OfCharacter
 from .result import chosen_character, result_of
 
 
-class _TableFile:
+class _TableFile(OfCharacter):
     """A file browser for a table."""
 
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """There must be a character with a result."""
-        cls.poll_message_set("Select a character that a take was put on")
-        return chosen_character(context) is not None
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Ask for the file."""

@@ -13,7 +13,7 @@ from ..backend.messages import Message
 from . import job
 from .compare import camera_of
 from .head import chosen_head
-from .takes import FILE
+from .takes import FILE, file_of
 
 OWN = "microface_own"  #: custom property of a material that one head alone wears: the part it is of
 
@@ -47,7 +47,7 @@ class MICROFACE_OT_skin_from_footage(job.Job, bpy.types.Operator):
         head = chosen_head(context)
         self.head, self.folder = head.name, tempfile.TemporaryDirectory(prefix="microface-")
         picture = Path(self.folder.name) / "skin.png"
-        return ["texture", bpy.path.abspath(head[FILE]), "--out", str(picture), *_footage(head)], [picture]
+        return ["texture", str(file_of(head)), "--out", str(picture), *_footage(head)], [picture]
 
     def finish(self, context: bpy.types.Context, result: Message) -> None:
         """Put it on; a view that shows plain surfaces shows it, too."""

@@ -32,6 +32,7 @@ class MICROFACE_OT_show_take(_OfTake, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Hide the others; its head becomes the active object."""
+        from .plot_motion import plot_take
         from .scene.takes import show
 
         collection = self.collection()
@@ -42,6 +43,7 @@ class MICROFACE_OT_show_take(_OfTake, bpy.types.Operator):
         heads = [thing for thing in collection.objects if thing.type == "MESH"]
         if heads and heads[0].name in context.view_layer.objects:
             context.view_layer.objects.active = heads[0]
+        plot_take(context, collection)
         return {"FINISHED"}
 
 
@@ -55,6 +57,7 @@ class MICROFACE_OT_remove_take(_OfTake, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Remove it, and show the last other one of its face."""
+        from .plot_motion import plot_take
         from .scene.takes import FACE, remove, rivals, show
 
         collection = self.collection()
@@ -66,15 +69,16 @@ class MICROFACE_OT_remove_take(_OfTake, bpy.types.Operator):
         others = rivals(context.scene, face)
         if others and was_shown:
             show(context.scene, others[-1])
+            plot_take(context, others[-1])
         return {"FINISHED"}
 
 
 CLASSES = (MICROFACE_OT_show_take, MICROFACE_OT_remove_take)
 
 
-def file_of(collection: bpy.types.Collection) -> Path:
-    """The file of a take: where it was written, or, once that was moved, beside the .blend."""
-    file = Path(collection.get(FILE, ""))
+def file_of(thing: bpy.types.ID) -> Path:
+    """The file of a take, from its collection or head: where it was written, or, once that was moved, beside the .blend."""
+    file = Path(bpy.path.abspath(thing.get(FILE, "")))
     beside = Path(bpy.data.filepath).parent / file.name
     return beside if bpy.data.filepath and not file.is_file() and beside.is_file() else file
 

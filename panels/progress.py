@@ -9,7 +9,7 @@ from ..operators import properties
 from ..operators.next_step import FOOTAGE, RECONSTRUCT, MICROFACE_OT_next_step, step
 from ..operators.reconstruct import MICROFACE_OT_cancel
 
-LINE = 38  # characters of a line of an error, in a sidebar of the default width
+LINE = 34  # characters of a line of an error, in a sidebar of the default width
 
 
 def draw_progress(layout: bpy.types.UILayout, state: properties.MICROFACE_PG_job) -> None:

@@ -19,9 +19,10 @@ class MICROFACE_OT_choose_video(ChooseVideo, bpy.types.Operator):
     """Choose the video of a face"""
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the settings in the dialog after a drop."""
+        """Draw presets and settings in the dialog after a drop."""
         if self.start:
             layout = self.layout
+            layout.operator_menu_enum(MICROFACE_OT_preset.bl_idname, "purpose", icon="PRESET")
             layout.use_property_split = True
             layout.use_property_decorate = False
             draw_settings(layout, context)

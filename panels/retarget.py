@@ -4,10 +4,11 @@
 import bpy
 
 from ..operators import properties
-from ..operators.bake_result import MICROFACE_OT_bake_result, MICROFACE_OT_reset_result
+from ..operators.bake_result import MICROFACE_OT_bake_result
 from ..operators.face_pins import MICROFACE_OT_add_face_pins
 from ..operators.head import NAMES, strength_property
 from ..operators.link_head import MICROFACE_OT_link_head, MICROFACE_OT_unlink_head
+from ..operators.reset_result import MICROFACE_OT_reset_result
 from ..operators.result import chosen_character, result_of
 from ..operators.retarget import MICROFACE_OT_retarget
 from .tab import Tab

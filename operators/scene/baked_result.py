@@ -10,7 +10,8 @@ from ...backend.errors import MicrofaceError
 from ..result import result_of
 from . import link
 from .action import LINEAR
-from .result import controls_of, forget
+from .controls import controls_of
+from .result import forget
 from .rig_action import Timing, write_curves
 from .rig_curves import STILL, curves_of
 

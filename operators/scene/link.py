@@ -20,9 +20,11 @@ from ..head import STRENGTH, strength_property
 from ..result import MICROFACE_PG_result, result_of, strength_path
 from .action import key_path
 from .captured import bone_path, curves_of, points_of
+from .controls import controls_of, factors, limits
 from .ground import GROUND
 from .mirrored import mirror
-from .result import REGIONS, controls_of, factors, limits, raw_of
+from .raw import raw_of
+from .result import REGIONS
 from .rig import Control
 from .rig_curves import Rest, matrix_of, paths_of, paths_played, rotation_channel
 from .strength import add_variable

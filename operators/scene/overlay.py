@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...backend.retarget.islands import islands
 from ...models.head.regions import region_of
 from ..compare import BESIDE, LINES, OFF, OVER
 
@@ -46,7 +47,7 @@ def hide_lines(head: bpy.types.Object) -> None:
 
 
 def _face(head: bpy.types.Object) -> NDArray[np.bool_]:
-    """(V,) skin that some named unit moves."""
+    """(V,) skin that some named unit moves, in one piece and without holes, as the bridge of the nose would be one."""
     mesh = cast(bpy.types.Mesh, head.data)
     keys = mesh.shape_keys
     basis, moved = _points(keys.reference_key), np.zeros(len(mesh.vertices))
@@ -56,7 +57,17 @@ def _face(head: bpy.types.Object) -> NDArray[np.bool_]:
     skin = np.zeros(len(moved), bool)
     for polygon in mesh.polygons:
         skin[list(polygon.vertices)] |= polygon.material_index == 0
-    return np.asarray(skin & (moved > MOVES))
+    face = _largest_island(mesh, basis, skin & (moved > MOVES))
+    return np.asarray(skin & ~_largest_island(mesh, basis, skin & ~face))
+
+
+def _largest_island(mesh: bpy.types.Mesh, points: NDArray[np.float32], chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(V,) of the chosen vertices (V,) the most that hang together; `points` (V, 3) is where they are."""
+    edges = np.empty(2 * len(mesh.edges), np.int32)
+    mesh.edges.foreach_get("vertices", edges)
+    pairs = edges.reshape(-1, 2)
+    label = islands(points, pairs[chosen[pairs].all(1)])
+    return np.asarray(chosen & (label == np.bincount(label[chosen]).argmax()))
 
 
 def _points(key: bpy.types.ShapeKey) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import bpy
@@ -37,6 +38,16 @@ def show_picture(context: bpy.types.Context, name: str, picture: NDArray[np.uint
         with context.temp_override(window=window, area=area, region=region):
             bpy.ops.image.view_all(fit_view=True)
     return image
+
+
+def exchange(context: bpy.types.Context, old: Sequence[bpy.types.Image], new: bpy.types.Image) -> None:
+    """Let every image editor that shows one of the old images show the new one."""
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            space = area.spaces.active
+            if isinstance(space, bpy.types.SpaceImageEditor) and space.image in old:
+                space.image = new
+                area.tag_redraw()
 
 
 def _editor(context: bpy.types.Context) -> bpy.types.Area:

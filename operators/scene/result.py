@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A result on a character: kept raw with its Action, and laid on its curves as it is set.
+"""A result on a character: laid on its curves as it is set.
 
-The Action carries the solved values as custom properties, so a copy or another file has them too. Curves that somebody
-has edited by hand are kept as a copy of the Action before they are written anew.
+Curves that somebody has edited by hand are kept as a copy of the Action before they are written anew.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import bpy
@@ -22,33 +20,22 @@ from ...backend.retarget.mapping import Mapping
 from ...backend.retarget.performance import Performance
 from ..compat import channelbag
 from ..head import NAMES, strength_property
-from ..result import MICROFACE_PG_control, MICROFACE_PG_result, result_of, strength_path, together
+from ..result import MICROFACE_PG_result, result_of, strength_path, together
 from .action import CONSTANT, LINEAR
 from .captured import curves_of as playing
 from .captured import sampled
+from .controls import address, controls_of, factors, limits
 from .mirrored import mirror
 from .rate import rate, seconds_to_frame
+from .raw import PROPERTIES, VALUES, flat, raw_of, store
 from .rig import Control
 from .rig_action import Existing, Timing, slot_of, write_curves
 from .rig_curves import STILL, Rest, curves_of, paths_of
 
 Array = NDArray[np.float64]
 
-RAW = "microface_values"  # custom properties of the Action
-TIMES, HELD, LINK, SOURCES = "microface_times", "microface_held", "microface_link", "microface_sources"
 STRENGTHS, WRITTEN = "microface_strengths", "microface_written"
 REGIONS = ("", *NAMES)
-
-
-@dataclass(frozen=True)
-class Raw:
-    """What was solved, in the frames that are keyed."""
-
-    time_s: Array  #: (N,)
-    values: Array  #: (N, K) counted from rest
-    held: NDArray[np.bool_]  #: (N,) a gap without a face follows
-    sources: tuple[str, ...]  #: (S,) of a head
-    link: Array  #: (S, K)
 
 
 def keep(
@@ -74,7 +61,7 @@ def keep(
         table: that it was solved with, in that order.
         existing, start, strength: as it was written.
     """
-    _store(action, performance)
+    store(action, performance)
     with together(root) as result:
         result.controls.clear()
         result.action, result.existing, result.head = action, existing, None
@@ -84,19 +71,11 @@ def keep(
         regions = performance.regions or ("",) * len(controls)
         for control, rest, row, region in zip(controls, rests, table, regions, strict=True):
             entry = result.controls.add()
-            _address(entry, control, rest)
+            address(entry, control, rest)
             entry.units, entry.region = ", ".join(row.units), region or "NONE"
             entry.use, entry.gain, entry.low, entry.high = row.use, row.strength, row.low, row.high
             entry.solved = row.strength if row.use else 0.0
         action[WRITTEN] = _fingerprint(result, action)
-
-
-def _store(action: bpy.types.Action, performance: Performance) -> None:
-    seen = performance.keyed
-    action[RAW] = performance.values[seen].ravel().tolist()
-    action[TIMES] = performance.time_s[seen].tolist()
-    action[HELD] = (np.append(seen[1:], True)[seen] == 0).astype(int).tolist()
-    action[SOURCES], action[LINK] = json.dumps(performance.sources), performance.link.ravel().tolist()
 
 
 def solve_again(root: bpy.types.Object, performance: Performance, table: Mapping) -> None:
@@ -114,7 +93,7 @@ def solve_again(root: bpy.types.Object, performance: Performance, table: Mapping
             np.hstack([array, np.zeros((len(array), 1))])[:, columns]
             for array in (performance.values, performance.link.reshape(-1, len(table)))
         )
-        _store(result.action, replace(performance, values=values, link=link))
+        store(result.action, replace(performance, values=values, link=link))
         for row, column in zip(result.controls, columns, strict=True):
             row.solved = table[column].strength if column >= 0 and table[column].use else 0.0
 
@@ -122,7 +101,7 @@ def solve_again(root: bpy.types.Object, performance: Performance, table: Mapping
 def forget(root: bpy.types.Object) -> None:
     """Leave an Action as it is, plain keys: the settings no longer act."""
     result = result_of(root)
-    for name in (RAW, TIMES, HELD, LINK, SOURCES, STRENGTHS, WRITTEN):
+    for name in (*PROPERTIES, STRENGTHS, WRITTEN):
         if result.action and name in result.action:
             del result.action[name]
     result.action = result.head = result.carrier = None
@@ -149,27 +128,8 @@ def show(root: bpy.types.Object) -> None:
 def show_keyed(root: bpy.types.Object) -> None:
     """The same where a key of a strength has changed."""
     action = result_of(root).action
-    if RAW in action and not np.array_equal(_flat(action, STRENGTHS), strengths(root, timing(root).frames).ravel()):
+    if VALUES in action and not np.array_equal(flat(action, STRENGTHS), strengths(root, timing(root).frames).ravel()):
         show(root)
-
-
-def raw_of(result: MICROFACE_PG_result) -> Raw:
-    """What the result was made of.
-
-    Raises:
-        MicrofaceError: ``no_result``.
-    """
-    action, count = result.action, len(result.controls)
-    if action is None or RAW not in action:
-        raise MicrofaceError("no_result", "The solved motion is gone.", "Retarget again.")
-    sources = tuple(json.loads(action[SOURCES]))
-    held = _flat(action, HELD) > 0
-    return Raw(_flat(action, TIMES), _flat(action, RAW).reshape(-1, count), held, sources,
-               _flat(action, LINK).reshape(len(sources), count))  # fmt: skip
-
-
-def _flat(action: bpy.types.Action, name: str) -> Array:
-    return np.array(action.get(name, []), np.float64)
 
 
 def timing(root: bpy.types.Object) -> Timing:
@@ -196,29 +156,6 @@ def strengths(root: bpy.types.Object, frames: Array) -> Array:
             sampled(curve, frames) if curve else np.full(len(frames), getattr(result, strength_property(region)))
         )
     return np.array(rows)
-
-
-def factors(result: MICROFACE_PG_result) -> Array:
-    """(K,) times which each control is moved as it was solved, strength apart."""
-    return np.array([row.gain / row.solved if row.use and row.solved else 0.0 for row in result.controls])
-
-
-def limits(result: MICROFACE_PG_result, controls: Sequence[Control]) -> tuple[Array, Array]:
-    """(K,) least and largest values: the table's, within what the rig can hold."""
-    low = np.array([max(row.low, own.low) for row, own in zip(result.controls, controls, strict=True)])
-    high = np.array([min(row.high, own.high) for row, own in zip(result.controls, controls, strict=True)])
-    return low, high
-
-
-def controls_of(result: MICROFACE_PG_result) -> tuple[list[Control], list[Rest]]:
-    """The rig's controls as they are now, and where they rest.
-
-    Raises:
-        MicrofaceError: ``rig_changed`` when one is gone.
-    """
-    rows = [_control(row) for row in result.controls]
-    rests = [_rest(row) for row in result.controls]
-    return rows, rests
 
 
 def shown_values(root: bpy.types.Object, frames: Array, controls: Sequence[Control]) -> Array:
@@ -269,9 +206,9 @@ def _fingerprint(result: MICROFACE_PG_result, action: bpy.types.Action) -> str:
     for _, curve in sorted(
         _curves(result, controls_of(result)[0]), key=lambda one: (one[1].data_path, one[1].array_index)
     ):
-        flat = np.empty(2 * len(curve.keyframe_points), np.float32)
-        curve.keyframe_points.foreach_get("co", flat)
-        found.update(flat.tobytes())
+        points = np.empty(2 * len(curve.keyframe_points), np.float32)
+        curve.keyframe_points.foreach_get("co", points)
+        found.update(points.tobytes())
     return found.hexdigest()
 
 
@@ -287,47 +224,3 @@ def _fit_strips(controls: Sequence[Control], action: bpy.types.Action, before: t
                 strip.action_frame_start, strip.action_frame_end = first, last
                 strip.scale = scale
                 strip.frame_start, strip.frame_end = start, start + scale * (last - first)
-
-
-def _address(row: MICROFACE_PG_control, control: Control, rest: Rest) -> None:
-    """Write down where a control is found again."""
-    row.name, row.kind, row.axis = control.name, control.kind, control.index
-    owner = control.owners[0]
-    if control.kind == "key":
-        row.item, things = owner.name, [_mesh(key.id_data) for key in control.owners]
-    elif control.kind == "property":
-        row.item, things = control.owners[1], [owner.id_data]
-        row.bone = owner.name if isinstance(owner, bpy.types.PoseBone) else ""
-    else:
-        row.item, row.rest, things, rest = owner.name, rest, [owner.id_data], (0.0,)
-    for thing, stands in zip(things, rest, strict=True):
-        part = row.parts.add()
-        part.thing, part.rest = thing, stands
-
-
-def _mesh(keys: bpy.types.Key) -> bpy.types.Object:
-    return next(thing for thing in bpy.data.objects if thing.type == "MESH" and thing.data.shape_keys == keys)
-
-
-def _rest(row: MICROFACE_PG_control) -> Rest:
-    return tuple(row.rest) if row.kind in ("rotation", "location") else tuple(part.rest for part in row.parts)
-
-
-def _control(row: MICROFACE_PG_control) -> Control:
-    """With the bounds that the rig itself sets."""
-    things = [part.thing for part in row.parts]
-    try:
-        if row.kind == "key":
-            keys = tuple(thing.data.shape_keys.key_blocks[row.item] for thing in things)
-            low = max(key.slider_min - part.rest for key, part in zip(keys, row.parts, strict=True))
-            high = min(key.slider_max - part.rest for key, part in zip(keys, row.parts, strict=True))
-            return Control(row.name, row.kind, keys, 0, min(low, 0.0), max(high, 0.0))
-        if row.kind == "property":
-            owner = things[0].pose.bones[row.bone] if row.bone else things[0]
-            told, rest = owner.id_properties_ui(row.item).as_dict(), row.parts[0].rest
-            low, high = float(told.get("min", 0.0)), float(told.get("max", 1.0))
-            return Control(row.name, row.kind, (owner, row.item), 0, min(low - rest, 0.0), max(high - rest, 0.0))
-        return Control(row.name, row.kind, (things[0].pose.bones[row.item],), row.axis, -np.inf, np.inf)
-    except (KeyError, AttributeError, TypeError) as error:
-        text = f"The rig has changed since it was animated: it has no '{row.name}' any more."
-        raise MicrofaceError("rig_changed", text, "Retarget again.") from error

@@ -15,7 +15,9 @@ import bpy  # noqa: E402
 import numpy as np  # noqa: E402
 from microface.backend.retarget.mapping import Row  # noqa: E402
 from microface.backend.retarget.performance import Performance  # noqa: E402
-from microface.operators.result import lent, result_of  # noqa: E402
+from microface.operators import result as settings  # noqa: E402
+from microface.operators.lent import lent  # noqa: E402
+from microface.operators.result import result_of  # noqa: E402
 from microface.operators.scene import result  # noqa: E402
 from microface.operators.scene.rig import Control, find_character, find_controls  # noqa: E402
 from microface.operators.scene.rig_action import write_action  # noqa: E402
@@ -80,7 +82,7 @@ def measure(what: str, mode: str, wanted: Callable[[Control], bool]) -> None:
           f"changed in {change:.0f} ms", flush=True)  # fmt: skip
 
 
-with lent():
+with lent(settings):
     measure("keys", "QUATERNION", lambda one: one.kind == "key")
     for mode in ("QUATERNION", "XYZ", "AXIS_ANGLE"):
         measure(f"bones, {mode}", mode, lambda one: one.kind in ("rotation", "location"))

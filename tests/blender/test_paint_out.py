@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from microface.backend.mesh import hidden_vertices  # noqa: E402
 from microface.backend.take import read_take  # noqa: E402
 from microface.backend.video import open_clip  # noqa: E402
 from microface.operators import properties, takes  # noqa: E402
+from microface.operators.scene.counter import counted  # noqa: E402
 from microface.operators.scene.painted import clip_frames, footage_clip, write_masks  # noqa: E402
 
 SIDE = 400  #: px of the portrait
@@ -81,6 +82,19 @@ def test_pictures_show_the_mask_as_it_is_keyed(
     assert (mask.frame_start, mask.frame_end) == (1, 100)
     output = capfd.readouterr()
     assert "ERROR" not in output.out + output.err  # Blender's own, about users of the mask
+
+
+def test_the_pictures_are_counted_while_blender_draws_them(addon: ModuleType, clip: Path, tmp_path: Path) -> None:
+    """The first one is drawn a frame early, so there is one more than is wanted."""
+    said: list[object] = []
+    manager = SimpleNamespace(
+        progress_begin=lambda first, last: said.append((first, last)), progress_update=said.append,
+        progress_end=lambda: said.append("end"),
+    )  # fmt: skip
+    with counted(manager, 4):
+        write_masks(drawn(0.25, 0.5, 0.1, 0.3), footage_clip(clip), open_clip(clip), range(2, 6), tmp_path / "masks")
+    assert said == [(0, 4), 1, 2, 3, 4, 4, "end"]
+    assert len(bpy.app.handlers.render_write) == 0
 
 
 def test_points_keyed_in_the_clip_editor_move(addon: ModuleType, clip: Path, tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from microface.backend.heads import load_head  # noqa: E402
 from microface.backend.retarget.performance import Performance  # noqa: E402
 from microface.backend.take import read_take  # noqa: E402
 from microface.models.head.model import HeadModel  # noqa: E402
-from microface.operators.result import lent, result_of  # noqa: E402
+from microface.operators import result  # noqa: E402
+from microface.operators.lent import lent  # noqa: E402
+from microface.operators.result import result_of  # noqa: E402
 from microface.operators.scene.build import build_scene  # noqa: E402
 from microface.operators.scene.retarget import dress, open_character, save_character  # noqa: E402
 from microface.operators.scene.rig import find_character, find_controls  # noqa: E402
@@ -109,7 +111,7 @@ def test_a_take_goes_onto_a_file_and_back_through_its_table(take: Path, tmp_path
     )
     assert done.returncode == 0, done.stderr
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "c.blend"))
-    with lent():  # the file has its live settings, for whoever opens it with the extension
+    with lent(result):  # the file has its live settings, for whoever opens it with the extension
         owner = next(thing for thing in bpy.data.objects if result_of(thing).action)
         assert result_of(owner).controls["mouthSmile_L"].gain == 2.0
         result_of(owner).strength = 0.5

@@ -93,6 +93,22 @@ def test_what_the_artist_adds_meanwhile_does_not_stand_in_the_way(
     assert tuple(take.size) == (scene.render.resolution_x, scene.render.resolution_y)
 
 
+def test_an_editor_that_shows_a_plot_shows_the_take_that_is_shown(add: Callable[..., bpy.types.Collection]) -> None:
+    """Also after the take that was shown is removed."""
+    add("a")
+    bpy.ops.microface.plot_motion()
+    area = max(bpy.context.window_manager.windows[0].screen.areas, key=lambda one: one.width * one.height)
+    was, area.type = area.type, "IMAGE_EDITOR"
+    try:
+        area.spaces.active.image = bpy.data.images[f"{chosen_head(bpy.context).name} motion"]
+        first, second = area.spaces.active.image.name, add("b")
+        assert area.spaces.active.image.name == f"{chosen_head(bpy.context).name} motion" != first
+        bpy.ops.microface.remove_take(name=second.name)
+        assert area.spaces.active.image.name == first
+    finally:
+        area.type = was
+
+
 def test_takes_of_other_footage_and_other_faces_are_left_alone(
     add: Callable[..., bpy.types.Collection], take: Take
 ) -> None:

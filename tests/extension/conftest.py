@@ -57,6 +57,25 @@ def in_window(extension_zip: Path) -> Iterator[Callable[[Path, str, Path], Path]
             if shots := os.environ.get("MICROFACE_UI_SHOTS"):
                 for picture in out.glob("*.png"):
                     shutil.copy(picture, shots)
+                shutil.copy(out / "blender.log", Path(shots, f"{session.stem}.log"))
             return out
 
         yield run
+
+
+@pytest.fixture(scope="session")
+def complaints() -> Callable[..., list[str]]:
+    """complaints(folder, *expected): the lines of a session's log that complain, but for those that hold an expected text
+    and for one of Blender's own, about a machine without a list of disks."""
+
+    def found(folder: Path, *expected: str) -> list[str]:
+        lines = (folder / "blender.log").read_text(errors="replace").splitlines()
+        known = ("list of mounted file-systems", *expected)
+        words = ("traceback", "warning", "error")
+        return [
+            line
+            for line in lines
+            if any(word in line.lower() for word in words) and not any(text in line for text in known)
+        ]
+
+    return found

@@ -12,14 +12,20 @@ SESSION = Path(__file__).with_name("preferences_session.py")
 
 
 @pytest.fixture(scope="module")
-def facts(
+def session(
     shared: Path, published: Any, flame_arrays: dict[str, Any], in_window: Callable[..., Path], tmp_path_factory: Any
-) -> dict[str, object]:
+) -> Path:
+    """The folder of screenshots after the session."""
     if not (shared / "data" / "flame" / "flame2023_open_partial.npz").is_file():
         pytest.skip("no real FLAME template: the tracker knows no invented face")
     head = tmp_path_factory.mktemp("head") / "flame2023_Open.pkl"
     head.write_bytes(published.python2_pickle(published.flame_open(flame_arrays)))
-    seen: dict[str, object] = json.loads((in_window(SESSION, "MICROFACE_HEAD", head) / "session.json").read_text())
+    return in_window(SESSION, "MICROFACE_HEAD", head)
+
+
+@pytest.fixture(scope="module")
+def facts(session: Path) -> dict[str, object]:
+    seen: dict[str, object] = json.loads((session / "session.json").read_text())
     assert seen["failure"] == ""
     return seen
 
@@ -43,3 +49,10 @@ def test_the_gpu_runtime_asks_before_it_comes(facts: dict[str, object]) -> None:
 def test_blender_stays_live_while_the_head_is_made_ready(facts: dict[str, object]) -> None:
     """A timer of 0.1 s is asked for all the while: a blocked window would hardly answer."""
     assert facts["ticks"] > 2 * facts["waited_s"]  # type: ignore[operator]
+
+
+def test_blenders_log_has_no_complaint(
+    session: Path, facts: dict[str, object], complaints: Callable[..., list[str]]
+) -> None:
+    """But for Blender's own, about a build without languages when its preferences open."""
+    assert complaints(session, "matches no enum in 'PreferencesView', '(null)', 'language'") == []

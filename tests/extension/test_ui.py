@@ -56,3 +56,9 @@ def test_every_state_was_photographed(session: Path, facts: dict[str, object]) -
     assert {"empty.png", "error.png", "before.png", "progress.png", "cancelled.png", "result.png"} <= {
         p.name for p in session.iterdir()
     }
+
+
+def test_blenders_log_has_no_complaint(
+    session: Path, facts: dict[str, object], complaints: Callable[..., list[str]]
+) -> None:
+    assert complaints(session, "There is no file") == []

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+import bmesh
 import bpy
 import cv2
 import numpy as np
@@ -65,6 +66,23 @@ def motion(thing: bpy.types.Object) -> np.ndarray:
         mesh.vertices.foreach_get("co", points)
         seen.append(points.reshape(-1, 3).astype(float))
     return seen[1] - seen[0]
+
+
+def pieces(thing: bpy.types.Object) -> int:
+    """How many the shown mesh falls into."""
+    mesh = thing.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+    found = bmesh.new()
+    found.from_mesh(mesh)
+    left, count = set(found.verts), 0
+    while left:
+        count, reached = count + 1, [left.pop()]
+        while reached:
+            at = reached.pop()
+            beside = {edge.other_vert(at) for edge in at.link_edges} & left
+            left -= beside
+            reached += beside
+    found.free()
+    return count
 
 
 def test_the_copy_moves_so_many_times_as_far_and_the_head_as_before(built: bpy.types.Collection) -> None:
@@ -156,6 +174,7 @@ def test_lines_are_of_the_face_only_and_go_again(built: bpy.types.Collection) ->
     show_lines(head)
     points = motion(head)
     assert 1500 < len(points) < whole / 2
+    assert pieces(head) == 1
     hide_lines(head)
     assert len(motion(head)) == whole
     assert (len(head.vertex_groups), head.display_type, len(head.modifiers)) == (groups, "TEXTURED", 1)
@@ -191,6 +210,36 @@ def test_the_plot_is_an_image_of_the_file(
     assert image.name == f"{head.name} motion" and image.packed_file
     pixels = np.array(image.pixels[:]).reshape(image.size[1], image.size[0], 4)
     assert np.ptp(pixels[..., :3]) > 0.8 and (pixels[..., 3] == 1).all()
+
+
+def test_the_plot_follows_the_list(built: bpy.types.Collection, make_take: Callable[..., Take], tmp_path: Path) -> None:
+    """Deleting the event takes its shade away. Blender does not undo pixels: then the button draws it anew."""
+    head, model = chosen_head(bpy.context), read_head(asset_path("generic_head.npz"))
+    write_take(tmp_path / "a.take.npz", replace(make_take(model, frames=21, fps=FPS), noise_px={"mouth": 0.2}))
+    head[takes.FILE] = str(tmp_path / "a.take.npz")
+    bpy.ops.microface.plot_motion()
+
+    area = max(bpy.context.window_manager.windows[0].screen.areas, key=lambda one: one.width * one.height)
+    was, area.type = area.type, "IMAGE_EDITOR"
+    (area.spaces.active.image,) = bpy.data.images
+
+    def drawn() -> np.ndarray:
+        area = next(one for one in bpy.context.window_manager.windows[0].screen.areas if one.type == "IMAGE_EDITOR")
+        (image,) = bpy.data.images
+        assert area.spaces.active.image == image
+        return np.array(image.pixels[:])
+
+    try:
+        bpy.ops.ed.undo_push(message="drawn")
+        shaded = drawn()
+        bpy.ops.microface.delete_event()
+        bpy.ops.ed.undo_push(message="deleted")
+        assert np.abs(drawn() - shaded).max() > 0.1
+        bpy.ops.ed.undo()
+        bpy.ops.microface.plot_motion()
+        np.testing.assert_array_equal(drawn(), shaded)
+    finally:
+        area.type = was
 
 
 def test_the_skin_is_drawn_worn_and_taken_off_without_a_trace(

@@ -214,13 +214,14 @@ def test_events_belong_to_their_head(addon: ModuleType, head: HeadModel, take: T
 def test_the_list_is_saved_also_by_the_command_line(
     addon: ModuleType, head: HeadModel, take: Take, tmp_path: Path
 ) -> None:
-    from microface.operators.micro_expressions import attached, lent
+    from microface.operators import micro_expressions
+    from microface.operators.lent import lent
 
     addon.unregister()
-    assert not attached()
-    with lent():
+    assert not micro_expressions.attached()
+    with lent(micro_expressions):
         write_blend(tmp_path / "a.blend", take, head, "clip.mp4")
-    assert not attached()
+    assert not micro_expressions.attached()
     addon.register()
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
     assert len(rows(bpy.data.objects["clip head"])) == 3

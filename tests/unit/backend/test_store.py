@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from microface.backend import pipeline, store, tracked
+from microface.backend import fitted, kept, pipeline, store, tracked
 from microface.backend.errors import MicrofaceError
 from microface.backend.heads import load_head
 from microface.backend.reconstruction import known_or_new
@@ -130,7 +130,7 @@ def test_a_store_of_no_size_finds_nothing() -> None:
 def test_a_second_run_is_the_first_one_read_again(
     clip: Path, first: tuple[Take, Path], filled_store: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert sorted(path.name.split(".")[1] for path in store.folder().iterdir()) == ["take", "tracks"]
+    assert sorted(path.name.split(".")[1] for path in store.folder().iterdir()) == ["fit", "take", "tracks"]
     moved = tmp_path / "moved.mp4"
     moved.write_bytes(clip.read_bytes())
     monkeypatch.setattr(pipeline, "reconstruct_clip", None)  # it would be an error to call it
@@ -173,6 +173,17 @@ def test_a_correction_tracks_nothing_again_and_ends_where_a_fresh_run_does(
         reconstruct_with_store(clip, Settings(device="cpu", range=(0, 5)))
 
 
+def test_other_neutral_frames_leave_the_poses_as_they_are(
+    clip: Path, filled_store: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(SETTINGS, neutral=(3, 6))
+    fresh = pipeline.reconstruct(clip, settings, silent)
+    monkeypatch.setattr(fitted, "fit_poses", None)
+    assert same(reconstruct_with_store(clip, settings), fresh)
+    with pytest.raises(TypeError):  # another lens needs other poses
+        reconstruct_with_store(clip, CORRECTED)
+
+
 def test_frames_left_out_get_no_values_and_no_say(corrected: Take) -> None:
     assert corrected.valid.tolist() == [CUT] * 3 + [MEASURED] * 3 + [CUT] + [MEASURED] * 3
     out = corrected.valid == CUT
@@ -188,7 +199,7 @@ def test_tracks_are_kept_in_every_bit(tmp_path: Path) -> None:
     frame, shot = np.array([0, 7, 14, 20]), np.array([0, 0, 1, 1])
     tracks = Tracks(frame, landmarks, random.random(4, np.float32), shot, np.array([14]))
     hidden = np.array([False, False, True, True])
-    tracked.write_tracks(tmp_path / "a.npz", tracks, hidden)
+    kept.keep(ROOMY, tmp_path / "a.npz", {**vars(tracks), "hidden": hidden}, tracked.COLUMNS)
     read, also = tracked.read_tracks(tmp_path / "a.npz")
     for name, values in asdict(tracks).items():
         np.testing.assert_array_equal(getattr(read, name), values)
