@@ -120,15 +120,14 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         """Key the rig."""
         from .scene.retarget import key_from_file, save_table, solve_again_from_file
 
-        name = Path(self.filepath).name.partition(".")[0]
         thing, folder = bpy.data.objects.get(self.thing), Path(self.files.name)
         if thing is None:
             text = f"There is no object '{self.thing}' any more."
             raise MicrofaceError("rig_changed", text, "Make the character active, and retarget again.")
-        if self.again and result_of(thing).action:
+        if self.again and result_of(thing):
             action = solve_again_from_file(thing, folder)
         else:
-            action = key_from_file(context, thing, folder, name, self.existing, self.start, self.strength)
+            action = key_from_file(context, thing, folder, self.filepath, self.existing, self.start, self.strength)
         if self.save_table:
             save_table(folder, _table_path(Path(bpy.path.abspath(self.filepath))))
         self.report({"INFO"}, f"{action.name}: {result['text']}")
@@ -157,8 +156,8 @@ def retarget_file(options: argparse.Namespace, run: Run, report: Report) -> Mess
         MicrofaceError: what is wrong with the character, before the work starts or when it is keyed.
     """
     from ..backend.outputs import refuse_same
+    from .scene.character import find_character
     from .scene.retarget import key_from_file, open_character, probe_to_file, save_character, save_table
-    from .scene.rig import find_character
 
     refuse_same(options.take, *filter(None, (options.out, options.save_map)))
     if options.out.resolve() == options.rig.resolve():
@@ -177,10 +176,10 @@ def retarget_file(options: argparse.Namespace, run: Run, report: Report) -> Mess
         last = run([*argv, "--save-map", str(folder / "table.json")], [])
         if last["type"] != "result":
             return last
-        clip = options.take.name.partition(".")[0]
+        take = str(options.take.resolve())
         dressed = {options.rig.suffix.lower(), options.out.suffix.lower()} != {".blend"}
         with lent(result):
-            key_from_file(context, thing, folder, clip, options.existing, 1.0, options.strength, dressed=dressed)
+            key_from_file(context, thing, folder, take, options.existing, 1.0, options.strength, dressed=dressed)
             save_character(options.out, find_character(context, thing))
         if options.save_map:
             save_table(folder, options.save_map)

@@ -17,9 +17,10 @@ from microface.backend.retarget.source import SurfaceMotion
 from microface.backend.retarget.transfer import Laid, chosen, facial, lay, perform
 from microface.models.head.model import HeadModel
 from microface.models.head.units import GAZE_UNITS
+from microface.operators.scene.character import Character, find_character
 from microface.operators.scene.probe import probe
 from microface.operators.scene.retarget import open_character
-from microface.operators.scene.rig import Character, Control, find_character, find_controls
+from microface.operators.scene.rig import Control, find_controls
 from microface.operators.scene.rig_action import write_action
 
 FRAMES, APEX, FPS = 31, 15, 100.0
