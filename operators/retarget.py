@@ -15,7 +15,7 @@ from ..backend.errors import MicrofaceError
 from ..backend.messages import Message, Report
 from . import job, properties, result
 from .lent import lent
-from .result import chosen_character, result_of
+from .result import chosen_character, result_of, results_of
 
 Run = Callable[[list[str], list[Path]], Message]  # the worker: argv, outputs -> its last message
 
@@ -103,7 +103,7 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         character = chosen_character(context) if self.again else None
         if character:
             refuse_following(character)
-            self.thing = character.name
+            self.thing, self.action = character.name, result_of(character).action.name
             self.table, self.existing = str(folder / "map.json"), "replace"
             write_table(character, folder / "map.json")
         probe_to_file(context, context.active_object, self.existing, self.controls, folder)
@@ -124,8 +124,9 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         if thing is None:
             text = f"There is no object '{self.thing}' any more."
             raise MicrofaceError("rig_changed", text, "Make the character active, and retarget again.")
-        if self.again and result_of(thing):
-            action = solve_again_from_file(thing, folder)
+        played = [one for one in results_of(thing) if self.again and one.action and one.action.name == self.action]
+        if played:
+            action = solve_again_from_file(played[0], folder)
         else:
             action = key_from_file(context, thing, folder, self.filepath, self.existing, self.start, self.strength)
         if self.save_table:

@@ -15,7 +15,7 @@ from ...backend.errors import MicrofaceError
 from ...backend.retarget.mapping import KEYS_ENOUGH, on_rig, read_mapping, write_mapping
 from ...backend.retarget.performance import Performance, read_performance
 from ...backend.retarget.rig import read_rig, write_rig
-from ..result import attached, result_of, results_of
+from ..result import MICROFACE_PG_result, attached, result_of, results_of
 from . import result
 from .build import save_whole
 from .character import Character, find_character
@@ -143,16 +143,16 @@ def write_table(thing: bpy.types.Object, path: Path) -> None:
     write_mapping(path, table_of(result_of(thing)))
 
 
-def solve_again_from_file(thing: bpy.types.Object, folder: Path) -> bpy.types.Action:
-    """Lay what the worker found on the result that is there; `thing` is the one with its settings.
+def solve_again_from_file(settings: MICROFACE_PG_result, folder: Path) -> bpy.types.Action:
+    """Lay what the worker found on a result that is there, under its settings.
 
     Raises:
         MicrofaceError: as `read_performance`.
     """
     rig = read_rig(folder / "rig.npz")
     table = on_rig(read_mapping(folder / "table.json"), rig)
-    result.solve_again(result_of(thing), read_performance(folder / "controls.npz"), table)
-    return result_of(thing).action
+    result.solve_again(settings, read_performance(folder / "controls.npz"), table)
+    return settings.action
 
 
 def save_table(folder: Path, path: Path) -> None:

@@ -246,8 +246,8 @@ def test_the_button(addon: ModuleType, take: Path) -> None:
 def test_a_character_follows_the_head_that_was_reconstructed(addon: ModuleType, take: Path) -> None:
     """The solved map on the same mesh, ten times as large: what the head does is what the character does."""
     face = character(load_head("generic"))
-    rows = result_of(face).controls
     assert bpy.ops.microface.retarget(filepath=str(take)) == {"FINISHED"}
+    rows = result_of(face).controls
     build_scene(bpy.context, read_take(take), load_head("generic"), clip_path=None, name="take")
     head = bpy.data.objects["take head"]
     bpy.context.view_layer.objects.active = face
