@@ -5,7 +5,7 @@ import bpy
 
 from ..backend.errors import MicrofaceError
 from .character import OfCharacter
-from .result import chosen_character
+from .result import chosen_character, result_of
 
 
 class MICROFACE_OT_bake_result(OfCharacter, bpy.types.Operator):
@@ -19,9 +19,8 @@ class MICROFACE_OT_bake_result(OfCharacter, bpy.types.Operator):
         """Write what it follows into keys; keys that there are stay as they are."""
         from .scene.baked_result import bake  # loads numpy, which enabling the add-on must not
 
-        character = chosen_character(context)
         try:
-            action = bake(context.scene, character)
+            action = bake(context.scene, result_of(chosen_character(context)))
         except MicrofaceError as error:
             self.report({"ERROR"}, f"{error.text} {error.remedy}")
             return {"CANCELLED"}

@@ -24,8 +24,8 @@ class MICROFACE_OT_add_face_pins(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Add what is missing of them."""
+        from .scene.character import find_character
         from .scene.face_pins import add_pins
-        from .scene.rig import find_character
 
         try:
             made = add_pins(context, find_character(context, context.active_object))

@@ -5,7 +5,7 @@ import bpy
 
 from ..backend.errors import MicrofaceError
 from .head import chosen_head, heads_of, is_head
-from .result import chosen_character, result_of, show
+from .result import MICROFACE_PG_result, chosen_character, result_of, results_of, show
 
 
 class MICROFACE_OT_link_head(bpy.types.Operator):
@@ -19,7 +19,7 @@ class MICROFACE_OT_link_head(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """There must be a character with a result that does not follow yet, and a head."""
         character = chosen_character(context)
-        if character is None or result_of(character).carrier:
+        if character is None or following(character):
             cls.poll_message_set("Select a character that a take was put on")
             return False
         cls.poll_message_set("There is no reconstructed head in this scene")
@@ -32,7 +32,7 @@ class MICROFACE_OT_link_head(bpy.types.Operator):
         character, result = chosen_character(context), result_of(chosen_character(context))
         head = result.head if result.head and is_head(result.head) else selected_head(context)
         try:
-            follow(character, head)
+            follow(result, head)
         except MicrofaceError as error:
             self.report({"ERROR"}, f"{error.text} {error.remedy}")
             return {"CANCELLED"}
@@ -51,23 +51,28 @@ class MICROFACE_OT_unlink_head(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """It must follow one."""
         character = chosen_character(context)
-        return character is not None and result_of(character).carrier is not None
+        return character is not None and following(character) is not None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Take the drivers away."""
         from .scene.link import leave
 
-        character = chosen_character(context)
+        result = following(chosen_character(context))
         try:
-            leave(character)
+            leave(result)
         except MicrofaceError as error:
             self.report({"ERROR"}, f"{error.text} {error.remedy}")
             return {"CANCELLED"}
-        show(character)
+        show(result)
         return {"FINISHED"}
 
 
 CLASSES = (MICROFACE_OT_link_head, MICROFACE_OT_unlink_head)
+
+
+def following(character: bpy.types.Object) -> MICROFACE_PG_result | None:
+    """The take by which a character follows a head, if it does."""
+    return next((one for one in results_of(character) if one.carrier), None)
 
 
 def selected_head(context: bpy.types.Context) -> bpy.types.Object:

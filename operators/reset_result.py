@@ -17,16 +17,16 @@ class MICROFACE_OT_reset_result(OfCharacter, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Set everything back but the start and what the table leaves out."""
-        character = chosen_character(context)
-        with together(character) as result:
+        result = result_of(chosen_character(context))
+        with together(result):
             for region in ("", *NAMES):
-                forget_keys(character, strength_path(region))
+                forget_keys(result.root, strength_path(result, region))
                 setattr(result, strength_property(region), 1.0)
             result.stretch, result.mirror = 1.0, False
             for control in result.controls:
                 control.gain = control.solved or control.gain
-        if result_of(character).problem:
-            self.report({"ERROR"}, result_of(character).problem)
+        if result.problem:
+            self.report({"ERROR"}, result.problem)
         return {"FINISHED"}
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a take became on a character, and how it is shown: kept on the object that the character hangs on.
+"""What takes became on a character, and how they are shown: kept on the object that the character hangs on.
 
 The values that were solved stay with the Action, raw; each of these settings lays them on the curves anew, or, while the
-character follows a head, on its drivers.
+character follows a head, on its drivers. Of several takes, laid over one another, one is chosen to be set.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from . import compat
 from .head import NAMES, strength_property
 
 MOST = 20.0
-FIELD = "microface_result"  #: the settings' name on Blender's objects
+FIELD, CHOSEN = "microface_results", "microface_chosen"  #: the settings' names on Blender's objects
 
 _held = 0  # settings are being changed together
 
@@ -36,19 +36,25 @@ _held = 0  # settings are being changed together
 def _changed(owner: Any, _context: bpy.types.Context) -> None:
     """Show the result as it is set now."""
     if not _held:
-        show(owner.id_data)
+        show(owner if isinstance(owner, MICROFACE_PG_result) else _result_with(owner))
+
+
+def _result_with(row: MICROFACE_PG_control) -> MICROFACE_PG_result:
+    """The one whose table has the row."""
+    results = results_of(cast(bpy.types.Object, row.id_data))
+    return next(one for one in results if row in one.controls.values())
 
 
 @contextmanager
-def together(thing: bpy.types.Object) -> Iterator[MICROFACE_PG_result]:
-    """Change several settings of a character, and show the result once."""
+def together(result: MICROFACE_PG_result) -> Iterator[None]:
+    """Change several settings, and show the result once."""
     global _held
     _held += 1
     try:
-        yield result_of(thing)
+        yield
     finally:
         _held -= 1
-    show(thing)
+    show(result)
 
 
 class MICROFACE_PG_part(bpy.types.PropertyGroup):
@@ -104,6 +110,7 @@ class MICROFACE_PG_result(bpy.types.PropertyGroup):
     """A take on a character."""
 
     action: PointerProperty(type=bpy.types.Action)
+    take: StringProperty()  # its file
     existing: StringProperty()  # how it was laid on the animation that was there
     head: PointerProperty(type=bpy.types.Object)  # that the character follows
     carrier: PointerProperty(type=bpy.types.Object)  # of the drivers, while it does
@@ -128,37 +135,48 @@ class MICROFACE_PG_result(bpy.types.PropertyGroup):
     controls: CollectionProperty(type=MICROFACE_PG_control)
     chosen: IntProperty(options={"HIDDEN"})
 
+    @property
+    def root(self) -> bpy.types.Object:
+        """The object that the character hangs on."""
+        return cast(bpy.types.Object, self.id_data)
+
 
 CLASSES = (MICROFACE_PG_part, MICROFACE_PG_control, MICROFACE_PG_result)
 
 
-def result_of(thing: bpy.types.Object) -> MICROFACE_PG_result:
-    """Give the settings of a character's root object."""
-    return cast(MICROFACE_PG_result, getattr(thing, FIELD))
+def results_of(thing: bpy.types.Object) -> Any:
+    """The takes on a character, by its root object."""
+    return getattr(thing, FIELD)
 
 
-def strength_path(region: str) -> str:
-    """The path of a strength from the object, for keys and drivers."""
-    return f"{FIELD}.{strength_property(region)}"
+def result_of(thing: bpy.types.Object) -> MICROFACE_PG_result | None:
+    """The chosen take on a character, by its root object; the last one where the choice is gone."""
+    results = results_of(thing)
+    return cast(MICROFACE_PG_result, results[min(getattr(thing, CHOSEN), len(results) - 1)]) if len(results) else None
+
+
+def strength_path(result: MICROFACE_PG_result, region: str) -> str:
+    """The path of a strength from the object as Blender writes it in keys: by the number of the take."""
+    return str(result.path_from_id(strength_property(region)))
 
 
 def chosen_character(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The root of the active object's character if there is a result on it. Cheap enough for a panel."""
+    """The root of the active object's character if there is a take on it. Cheap enough for a panel."""
     thing = context.view_layer.objects.active if context.view_layer else None
     rig = (
         next((one.object for one in thing.modifiers if one.type == "ARMATURE" and one.object), None) if thing else None
     )
     thing = rig or thing
-    while thing is not None and not result_of(thing).action:
+    while thing is not None and not results_of(thing):
         thing = thing.parent
     return thing
 
 
-def show(thing: bpy.types.Object) -> None:
-    """Show a character's result as it is set now."""
-    from .scene import result  # loads numpy, which enabling the add-on must not
+def show(result: MICROFACE_PG_result) -> None:
+    """Show a take on its character as it is set now."""
+    from .scene import result as scene  # loads numpy, which enabling the add-on must not
 
-    result.show(thing)
+    scene.show(result)
 
 
 def forget_keys(thing: bpy.types.Object, path: str) -> None:
@@ -177,26 +195,25 @@ def _follow_keys(_scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> None:
     if not graph.id_type_updated("ACTION") or _held:
         return
     for thing in graph.scene.objects:
-        if result_of(thing).action and _keyed(thing):
-            from .scene.result import show_keyed
+        if thing.animation_data and thing.animation_data.action:
+            for result in results_of(thing):
+                if not result.carrier:
+                    from .scene.result import show_keyed
 
-            show_keyed(thing)
-
-
-def _keyed(thing: bpy.types.Object) -> bool:
-    data = thing.animation_data
-    return bool(data and data.action) and not result_of(thing).carrier
+                    show_keyed(result)
 
 
 def attach() -> None:
     """Hang the settings on Blender's objects."""
-    setattr(bpy.types.Object, FIELD, PointerProperty(type=MICROFACE_PG_result))
+    setattr(bpy.types.Object, FIELD, CollectionProperty(type=MICROFACE_PG_result))
+    setattr(bpy.types.Object, CHOSEN, IntProperty(name="Take", options={"HIDDEN"}))
     bpy.app.handlers.depsgraph_update_post.append(_follow_keys)
 
 
 def detach() -> None:
     """Take them off again; what is in the file stays there."""
     bpy.app.handlers.depsgraph_update_post.remove(_follow_keys)
+    delattr(bpy.types.Object, CHOSEN)
     delattr(bpy.types.Object, FIELD)
 
 

@@ -15,7 +15,7 @@ from ..backend.errors import MicrofaceError
 from ..backend.messages import Message, Report
 from . import job, properties, result
 from .lent import lent
-from .result import chosen_character, result_of
+from .result import chosen_character, result_of, results_of
 
 Run = Callable[[list[str], list[Path]], Message]  # the worker: argv, outputs -> its last message
 
@@ -103,7 +103,7 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         character = chosen_character(context) if self.again else None
         if character:
             refuse_following(character)
-            self.thing = character.name
+            self.thing, self.action = character.name, result_of(character).action.name
             self.table, self.existing = str(folder / "map.json"), "replace"
             write_table(character, folder / "map.json")
         probe_to_file(context, context.active_object, self.existing, self.controls, folder)
@@ -120,15 +120,15 @@ class MICROFACE_OT_retarget(job.Asked, bpy.types.Operator):
         """Key the rig."""
         from .scene.retarget import key_from_file, save_table, solve_again_from_file
 
-        name = Path(self.filepath).name.partition(".")[0]
         thing, folder = bpy.data.objects.get(self.thing), Path(self.files.name)
         if thing is None:
             text = f"There is no object '{self.thing}' any more."
             raise MicrofaceError("rig_changed", text, "Make the character active, and retarget again.")
-        if self.again and result_of(thing).action:
-            action = solve_again_from_file(thing, folder)
+        played = [one for one in results_of(thing) if self.again and one.action and one.action.name == self.action]
+        if played:
+            action = solve_again_from_file(played[0], folder)
         else:
-            action = key_from_file(context, thing, folder, name, self.existing, self.start, self.strength)
+            action = key_from_file(context, thing, folder, self.filepath, self.existing, self.start, self.strength)
         if self.save_table:
             save_table(folder, _table_path(Path(bpy.path.abspath(self.filepath))))
         self.report({"INFO"}, f"{action.name}: {result['text']}")
@@ -157,8 +157,8 @@ def retarget_file(options: argparse.Namespace, run: Run, report: Report) -> Mess
         MicrofaceError: what is wrong with the character, before the work starts or when it is keyed.
     """
     from ..backend.outputs import refuse_same
+    from .scene.character import find_character
     from .scene.retarget import key_from_file, open_character, probe_to_file, save_character, save_table
-    from .scene.rig import find_character
 
     refuse_same(options.take, *filter(None, (options.out, options.save_map)))
     if options.out.resolve() == options.rig.resolve():
@@ -177,10 +177,10 @@ def retarget_file(options: argparse.Namespace, run: Run, report: Report) -> Mess
         last = run([*argv, "--save-map", str(folder / "table.json")], [])
         if last["type"] != "result":
             return last
-        clip = options.take.name.partition(".")[0]
+        take = str(options.take.resolve())
         dressed = {options.rig.suffix.lower(), options.out.suffix.lower()} != {".blend"}
         with lent(result):
-            key_from_file(context, thing, folder, clip, options.existing, 1.0, options.strength, dressed=dressed)
+            key_from_file(context, thing, folder, take, options.existing, 1.0, options.strength, dressed=dressed)
             save_character(options.out, find_character(context, thing))
         if options.save_map:
             save_table(folder, options.save_map)

@@ -68,7 +68,7 @@ class MICROFACE_OT_load_table(_TableFile, bpy.types.Operator):
         from ..backend.retarget.mapping import read_mapping
         from .scene.table import apply
 
-        unsolved = apply(character, read_mapping(path))
+        unsolved = apply(result_of(character), read_mapping(path))
         if unsolved:
             told = f"{len(unsolved)} controls, such as {unsolved[0]}, move only when the take is retargeted again"
             self.report({"WARNING"}, told)

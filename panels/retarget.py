@@ -7,9 +7,9 @@ from ..operators import properties
 from ..operators.bake_result import MICROFACE_OT_bake_result
 from ..operators.face_pins import MICROFACE_OT_add_face_pins
 from ..operators.head import NAMES, strength_property
-from ..operators.link_head import MICROFACE_OT_link_head, MICROFACE_OT_unlink_head
+from ..operators.link_head import MICROFACE_OT_link_head, MICROFACE_OT_unlink_head, following
 from ..operators.reset_result import MICROFACE_OT_reset_result
-from ..operators.result import chosen_character, result_of
+from ..operators.result import CHOSEN, FIELD, chosen_character, result_of, results_of
 from ..operators.retarget import MICROFACE_OT_retarget
 from .tab import Tab
 
@@ -51,6 +51,8 @@ class MICROFACE_PT_character(Tab, bpy.types.Panel):
         """Draw strengths, time, side, and whom it follows."""
         layout, character = self.layout, chosen_character(context)
         result = result_of(character)
+        if len(results_of(character)) > 1:
+            layout.template_list("UI_UL_list", FIELD, character, FIELD, character, CHOSEN, rows=2)
         layout.use_property_split = True
         layout.label(text=f"{result.action.name} on {character.name}", icon="ACTION")
         if result.problem:
@@ -67,8 +69,8 @@ class MICROFACE_PT_character(Tab, bpy.types.Panel):
         column.prop(result, "stretch")
         layout.prop(result, "mirror")
         column = layout.column(align=True)
-        if result.carrier:
-            name = result.head.name if result.head else "a head that is gone"
+        if followed := following(character):
+            name = followed.head.name if followed.head else "a head that is gone"
             column.operator(MICROFACE_OT_unlink_head.bl_idname, text=f"Stop Following {name}", icon="UNLINKED")
         else:
             column.operator(MICROFACE_OT_link_head.bl_idname, icon="LINKED")

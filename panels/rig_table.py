@@ -66,7 +66,7 @@ class MICROFACE_PT_controls(Tab, bpy.types.Panel):
         row = layout.row()
         row.enabled = not properties.job(context).running and result.carrier is None
         button = row.operator(MICROFACE_OT_retarget.bl_idname, text="Solve with This Table", icon="FILE_REFRESH")
-        button.filepath, button.again = properties.job(context).take, True
+        button.filepath, button.again = result.take, True
 
 
 CLASSES = (MICROFACE_UL_controls, MICROFACE_PT_controls)

@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 
 from ...backend.errors import MicrofaceError
-from ..result import result_of
+from ..result import MICROFACE_PG_result
 from . import link
 from .action import LINEAR
 from .controls import controls_of
@@ -16,7 +16,7 @@ from .rig_action import Timing, write_curves
 from .rig_curves import STILL, curves_of
 
 
-def bake(scene: bpy.types.Scene, root: bpy.types.Object) -> bpy.types.Action:
+def bake(scene: bpy.types.Scene, result: MICROFACE_PG_result) -> bpy.types.Action:
     """Leave nothing but keys: those there are, or, of a character that follows a head, what it shows.
 
     Returns:
@@ -25,19 +25,18 @@ def bake(scene: bpy.types.Scene, root: bpy.types.Object) -> bpy.types.Action:
     Raises:
         MicrofaceError: ``no_motion`` or ``rig_changed``; nothing is changed then.
     """
-    result = result_of(root)
     action = result.action
     if result.carrier:
         controls, rests = controls_of(result)
         frames = link.head_frames(scene, result.head)
-        values = link.live_values(root, scene, frames)
+        values = link.live_values(result, scene, frames)
         acting = np.flatnonzero(np.abs(values).max(0, initial=0) > STILL)
         if not len(acting):
             raise MicrofaceError("no_motion", "The head does not move the character.", "Follow a head that moves.")
-        name = f"{result.head.name} on {root.name}"
-        link.leave(root)
+        name = f"{result.head.name} on {result.root.name}"
+        link.leave(result)
         action = bpy.data.actions.new(name)
         timing = Timing(frames, np.full(len(frames), LINEAR))
         write_curves(action, curves_of(controls, rests, values, acting), timing, "replace")
-    forget(root)
+    forget(result)
     return action

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...backend.errors import MicrofaceError
 from ...backend.retarget.pins import PIN_NAMES
-from .rig import Character
+from .character import Character
 from .space import STAND
 
 Array = NDArray[np.float64]

@@ -12,41 +12,35 @@ from collections.abc import Sequence
 
 import bpy
 import numpy as np
-from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ...backend.errors import MicrofaceError
 from ..head import STRENGTH, strength_property
-from ..result import MICROFACE_PG_result, result_of, strength_path
+from ..result import MICROFACE_PG_result, strength_path
 from .action import key_path
 from .captured import bone_path, curves_of, points_of
+from .carrier import ANGLE, QUATERNION, Term, Variables, drive_own, summed, value_name
 from .controls import controls_of, factors, limits
+from .driven import drive_rig
 from .ground import GROUND
 from .mirrored import mirror
 from .raw import raw_of
 from .result import REGIONS
 from .rig import Control
-from .rig_curves import Rest, matrix_of, paths_of, paths_played, rotation_channel
-from .strength import add_variable
+from .rig_curves import Rest, matrix_of, paths_of, paths_played
 
 Array = NDArray[np.float64]
-Variables = dict[str, tuple[bpy.types.ID, str]]  #: name -> datablock and path
-Term = tuple[float, bpy.types.ID, str]  #: coefficient, datablock, path
 
-TERMS = 14  # of a sum in one expression: Blender's hold 255 letters
 LEAST = 1e-6  # coefficients
-HALF = "(sqrt(x*x+y*y+z*z+1e-30)/2)"  # of a turn's angle, from its rotation vector
-ANGLE = "2*atan2(sqrt(x*x+y*y+z*z),w)"  # of a unit quaternion
-QUATERNION = "wxyz"
 
 
-def follow(root: bpy.types.Object, head: bpy.types.Object) -> None:
-    """Let a character with a result follow a head.
+def follow(result: MICROFACE_PG_result, head: bpy.types.Object) -> None:
+    """Let a character follow a head by the map that was solved along with a result.
 
     Raises:
         MicrofaceError: ``no_link``, ``animated_rig``, ``no_result`` or ``rig_changed``; nothing is changed then.
     """
-    result = result_of(root)
+    root = result.root
     raw, (controls, _) = raw_of(result), controls_of(result)
     if not raw.link.any():
         raise MicrofaceError("no_link", "How this rig follows a head is not known.", "Retarget again.")
@@ -56,7 +50,7 @@ def follow(root: bpy.types.Object, head: bpy.types.Object) -> None:
     carrier.hide_render = carrier.hide_select = True
     carrier.empty_display_size = 0.0
     result.head, result.carrier = head, carrier
-    drive(root)
+    drive(result)
 
 
 def _refuse_keyed(result: MICROFACE_PG_result, controls: Sequence[Control]) -> None:
@@ -74,9 +68,8 @@ def _refuse_keyed(result: MICROFACE_PG_result, controls: Sequence[Control]) -> N
             raise MicrofaceError("animated_rig", text, "Retarget with Replace, or mute that animation.")
 
 
-def leave(root: bpy.types.Object) -> None:
+def leave(result: MICROFACE_PG_result) -> None:
     """Take the drivers and their carrier away; what is keyed plays again, all else goes to rest."""
-    result = result_of(root)
     controls, rests = controls_of(result)
     for control, rest in zip(controls, rests, strict=True):
         _undrive(control, rest)
@@ -85,13 +78,13 @@ def leave(root: bpy.types.Object) -> None:
     result.head = result.carrier = None
 
 
-def drive(root: bpy.types.Object) -> None:
+def drive(result: MICROFACE_PG_result) -> None:
     """Make all drivers anew, as the table and `mirror` are set.
 
     Raises:
         MicrofaceError: ``no_head`` when the head is gone, or as `follow`.
     """
-    result = result_of(root)
+    root = result.root
     raw, (controls, rests), carrier, head = raw_of(result), controls_of(result), result.carrier, result.head
     if head is None or head.data.shape_keys is None or head.parent is None:
         raise MicrofaceError("no_head", f"The head that {root.name} follows is gone.", "Stop following it.")
@@ -100,7 +93,7 @@ def drive(root: bpy.types.Object) -> None:
         _undrive(control, rest)
     for region in REGIONS:
         name = strength_property(region)
-        _drive(carrier, name, {"v": (root, strength_path(region))}, "v", getattr(result, name))
+        drive_own(carrier, name, {"v": (root, strength_path(result, region))}, "v", getattr(result, name))
     matrix = raw.link @ mirror(controls) if result.mirror else raw.link
     matrix = matrix * factors(result)
     acting = [number for number in range(len(controls)) if np.abs(matrix[:, number]).max(initial=0) > LEAST]
@@ -111,13 +104,8 @@ def drive(root: bpy.types.Object) -> None:
         region = result.controls[number].region
         _drive_value(carrier, number, terms, "" if region == "NONE" else region, (low[number], high[number]))
         carrier.id_properties_ui(value_name(number)).update(description=controls[number].name)
-    _drive_rig(carrier, controls, rests, acting)
+    drive_rig(carrier, controls, rests, acting)
     root.update_tag()
-
-
-def value_name(number: int) -> str:
-    """The carrier's property with the value of a control, by its row in the table."""
-    return f"control {number}"
 
 
 def _sources(
@@ -132,7 +120,7 @@ def _sources(
         elif joint in rig.pose.bones:
             place: Variables = {one: (rig, f"{bone_path(joint)}[{k}]") for k, one in enumerate(QUATERNION)}
             turned = f"{ANGLE}*{'xyz'[int(axis)]}/sqrt(x*x+y*y+z*z+1e-30)"
-            out[row] = (carrier, _drive(carrier, f"head {name}", place, turned))
+            out[row] = (carrier, drive_own(carrier, f"head {name}", place, turned))
     return out
 
 
@@ -144,103 +132,8 @@ def _drive_value(
     strong = "s"
     if region:
         variables["r"], strong = (carrier, f'["{strength_property(region)}"]'), "s*r"
-    total = _sum(carrier, value_name(number), terms, variables)
-    _drive(carrier, value_name(number), variables, f"min(max({strong}*({total}),{limit[0]:.7g}),{limit[1]:.7g})")
-
-
-def _sum(carrier: bpy.types.Object, name: str, terms: list[Term], variables: Variables) -> str:
-    """The expression of a sum; what does not fit becomes a property of its own."""
-    if len(terms) > TERMS:
-        more: Variables = {}
-        rest = _sum(carrier, f"{name} more", terms[TERMS - 1 :], more)
-        terms = [*terms[: TERMS - 1], (1.0, carrier, _drive(carrier, f"{name} more", more, rest))]
-    words = []
-    for count, (coefficient, owner, path) in enumerate(terms):
-        variables[f"v{count}"] = (owner, path)
-        words.append(f"{coefficient:+.6g}*v{count}")
-    return "".join(words) or "0"
-
-
-def _drive(carrier: bpy.types.Object, name: str, variables: Variables, expression: str, value: float = 0.0) -> str:
-    """A driven property of the carrier; gives its path."""
-    carrier[name] = value
-    path = f'["{name}"]'
-    _add(carrier, path, -1, variables, expression)
-    return path
-
-
-def _add(owner: bpy.types.ID, path: str, index: int, variables: Variables, expression: str) -> None:
-    driver = owner.driver_add(path, index).driver
-    driver.type = "SCRIPTED"
-    for name, (source, where) in variables.items():
-        add_variable(driver, name, source, where)
-    driver.expression = expression
-
-
-def _drive_rig(
-    carrier: bpy.types.Object, controls: Sequence[Control], rests: Sequence[Rest], acting: Sequence[int]
-) -> None:
-    """The rig's own channels, from the values of its controls."""
-    bones: dict[tuple[bpy.types.PoseBone, str], dict[int, int]] = {}
-    stands: dict[bpy.types.PoseBone, Rest] = {}
-    for number in acting:
-        control = controls[number]
-        if control.kind in ("rotation", "location"):
-            bones.setdefault((control.owners[0], control.kind), {})[control.index] = number
-            stands[control.owners[0]] = rests[number]
-            continue
-        for (owner, path), rest in zip(paths_of(control), rests[number], strict=True):
-            _add(owner, path, -1, {"v": (carrier, f'["{value_name(number)}"]')}, f"{rest:.7g}+v")
-    for (bone, kind), axes in bones.items():
-        variables: Variables = {"xyz"[axis]: (carrier, f'["{value_name(number)}"]') for axis, number in axes.items()}
-        if kind == "location":
-            _shift(bone, matrix_of(stands[bone]), variables)
-        else:
-            _turn(carrier, bone, stands[bone], variables)
-
-
-def _shift(bone: bpy.types.PoseBone, rest: Matrix, variables: Variables) -> None:
-    for index in range(3):
-        words = [f"{rest[index]['xyz'.index(axis)]:+.7g}*{axis}" for axis in variables]
-        _add(bone.id_data, bone.path_from_id("location"), index, variables, f"{rest[index][3]:.7g}{''.join(words)}")
-
-
-def _turn(carrier: bpy.types.Object, bone: bpy.types.PoseBone, rest: Rest, variables: Variables) -> None:
-    """The bone's rest, then its turns: as a quaternion on the carrier, and from there in the bone's own rotation mode."""
-    absent = {axis for axis in "xyz" if axis not in variables}
-    w, x, y, z = matrix_of(rest).to_quaternion()[:]
-    rows = ((w, -x, -y, -z), (x, w, -z, y), (y, z, w, -x), (z, -y, x, w))
-    places: Variables = {}
-    for letter, row in zip(QUATERNION, rows, strict=True):
-        words = [f"{number:+.7g}*{axis}" for axis, number in zip("xyz", row[1:], strict=True) if axis not in absent]
-        expression = f"{row[0]:.7g}*cos({HALF})+({''.join(words)})*sin({HALF})/(2*{HALF})"
-        for axis in absent:
-            expression = expression.replace(f"+{axis}*{axis}", "").replace(f"{axis}*{axis}+", "")
-        name = f"{value_name_of(bone)} {letter}"
-        places[letter] = (carrier, _drive(carrier, name, variables, expression))
-    for index, expression in enumerate(_channels(bone.rotation_mode)):
-        _add(bone.id_data, bone.path_from_id(rotation_channel(bone)), index, places, expression)
-
-
-def value_name_of(bone: bpy.types.PoseBone) -> str:
-    """The beginning of the carrier's properties with a bone's quaternion."""
-    return f"bone {list(bone.id_data.pose.bones).index(bone)} of {bone.id_data.name[:40]}"
-
-
-def _channels(mode: str) -> tuple[str, ...]:
-    """What each rotation channel of a mode is, of a quaternion w x y z. Euler angles: as in rig_curves.euler."""
-    if mode == "QUATERNION":
-        return tuple(QUATERNION)
-    if mode == "AXIS_ANGLE":
-        return (ANGLE, "x", "y+1e-12", "z")  # an axis of no turn is y
-    i, j, k = (letter for letter in mode.lower())
-    even = ("XYZ".index(mode[1]) - "XYZ".index(mode[0])) % 3 == 1
-    minus, plus = ("-", "+") if even else ("+", "-")
-    first = f"atan2(2*(w*{i}{plus}{j}*{k}),1-2*({i}*{i}+{j}*{j}))"
-    middle = f"asin(min(max(2*(w*{j}{minus}{i}*{k}),-1),1))"
-    last = f"atan2(2*(w*{k}{plus}{i}*{j}),1-2*({j}*{j}+{k}*{k}))"
-    found = dict(zip((i, j, k), (first, middle, last), strict=True))
-    return tuple(found[axis] for axis in "xyz")
+    total = summed(carrier, value_name(number), terms, variables)
+    drive_own(carrier, value_name(number), variables, f"min(max({strong}*({total}),{limit[0]:.7g}),{limit[1]:.7g})")
 
 
 def _undrive(control: Control, rest: Rest) -> None:
@@ -259,9 +152,8 @@ def _undrive(control: Control, rest: Rest) -> None:
         control.owners[0].matrix_basis = matrix_of(rest)
 
 
-def live_values(root: bpy.types.Object, scene: bpy.types.Scene, frames: Array) -> Array:
+def live_values(result: MICROFACE_PG_result, scene: bpy.types.Scene, frames: Array) -> Array:
     """(N, K) values of the controls as they follow the head, in frames of the scene; the playhead comes back."""
-    result = result_of(root)
     names = [value_name(number) for number in range(len(result.controls))]
     here, between = scene.frame_current, scene.frame_subframe
     out = np.zeros((len(frames), len(names)))

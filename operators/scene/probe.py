@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from ...backend.errors import MicrofaceError
 from ...backend.retarget.rig import Rig
-from .rig import CHANNELS, STEP, Character, Control, bone_keyed, bone_matrix, keyed, property_rest
+from .character import Character
+from .rest import CHANNELS, bone_keyed, keyed, property_rest
+from .rig import STEP, Control, bone_matrix
 from .space import STAND
 
 Array = NDArray[np.float64]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import bpy
 import numpy as np
@@ -20,7 +20,7 @@ from ...backend.retarget.mapping import Mapping
 from ...backend.retarget.performance import Performance
 from ..compat import channelbag
 from ..head import NAMES, strength_property
-from ..result import MICROFACE_PG_result, result_of, strength_path, together
+from ..result import CHOSEN, FIELD, MICROFACE_PG_result, forget_keys, results_of, strength_path, together
 from .action import CONSTANT, LINEAR
 from .captured import curves_of as playing
 from .captured import sampled
@@ -46,6 +46,7 @@ def keep(
     performance: Performance,
     table: Mapping,
     *,
+    take: str,
     existing: Existing,
     start: float,
     strength: float,
@@ -59,15 +60,16 @@ def keep(
         rests: of each, as they were before it was keyed.
         performance: raw.
         table: that it was solved with, in that order.
+        take: its file.
         existing, start, strength: as it was written.
     """
     store(action, performance)
-    with together(root) as result:
-        result.controls.clear()
-        result.action, result.existing, result.head = action, existing, None
-        for region in REGIONS:
-            setattr(result, strength_property(region), 1.0 if region else strength)
-        result.start, result.stretch, result.mirror = start, 1.0, False
+    if existing != "add":
+        _clear(root)  # they do not play any more
+    result = _added(root, action)
+    with together(result):
+        result.action, result.take, result.existing = action, take, existing
+        result.strength, result.start = strength, start
         regions = performance.regions or ("",) * len(controls)
         for control, rest, row, region in zip(controls, rests, table, regions, strict=True):
             entry = result.controls.add()
@@ -78,15 +80,35 @@ def keep(
         action[WRITTEN] = _fingerprint(result, action)
 
 
-def solve_again(root: bpy.types.Object, performance: Performance, table: Mapping) -> None:
+def _clear(root: bpy.types.Object) -> None:
+    for result in results_of(root):
+        _free_strengths(result)
+    results_of(root).clear()
+
+
+def _free_strengths(result: MICROFACE_PG_result) -> None:
+    """Nobody's curves are left behind."""
+    for region in REGIONS:
+        forget_keys(result.root, strength_path(result, region))
+
+
+def _added(root: bpy.types.Object, action: bpy.types.Action) -> MICROFACE_PG_result:
+    """New settings, chosen."""
+    result = results_of(root).add()
+    result.name = action.name
+    setattr(root, CHOSEN, len(results_of(root)) - 1)
+    return cast(MICROFACE_PG_result, result)
+
+
+def solve_again(result: MICROFACE_PG_result, performance: Performance, table: Mapping) -> None:
     """Put newly solved values in the place of a result's, under the same settings and on the same Action.
 
     Args:
-        root: with a result.
+        result: on the character.
         performance: of the same rig; controls that it lacks go to rest.
         table: that it was solved with, in its order.
     """
-    with together(root) as result:
+    with together(result):
         place = {(row.name, row.kind): number for number, row in enumerate(table)}
         columns = [place.get((row.name, row.kind), -1) for row in result.controls]
         values, link = (
@@ -98,46 +120,56 @@ def solve_again(root: bpy.types.Object, performance: Performance, table: Mapping
             row.solved = table[column].strength if column >= 0 and table[column].use else 0.0
 
 
-def forget(root: bpy.types.Object) -> None:
-    """Leave an Action as it is, plain keys: the settings no longer act."""
-    result = result_of(root)
+def forget(result: MICROFACE_PG_result) -> None:
+    """Leave an Action as it is, plain keys: the settings no longer act, and are gone."""
     for name in (*PROPERTIES, STRENGTHS, WRITTEN):
         if result.action and name in result.action:
             del result.action[name]
-    result.action = result.head = result.carrier = None
-    result.controls.clear()
+    _free_strengths(result)
+    root, number = result.root, results_of(result.root).values().index(result)
+    results_of(root).remove(number)
+    _renumber(root, number)
 
 
-def show(root: bpy.types.Object) -> None:
-    """Lay the result on the character as it is set now; what hinders is told in `problem`."""
+def _renumber(root: bpy.types.Object, gone: int) -> None:
+    """The takes after one that is gone have other paths now."""
+    for number in range(gone, len(results_of(root))):
+        for curve in playing(root):
+            curve.data_path = curve.data_path.replace(f"{FIELD}[{number + 1}]", f"{FIELD}[{number}]")
+        if results_of(root)[number].carrier:
+            show(results_of(root)[number])
+
+
+def show(result: MICROFACE_PG_result) -> None:
+    """Lay a result on its character as it is set now; what hinders is told in `problem`."""
     from . import link
 
-    result = result_of(root)
     if not result.action:
         return
     try:
         if result.carrier:
-            link.drive(root)
+            link.drive(result)
         else:
-            _write(root)
+            _write(result)
         result.problem = ""
     except MicrofaceError as error:
         result.problem = f"{error.text} {error.remedy}"
 
 
-def show_keyed(root: bpy.types.Object) -> None:
+def show_keyed(result: MICROFACE_PG_result) -> None:
     """The same where a key of a strength has changed."""
-    action = result_of(root).action
-    if VALUES in action and not np.array_equal(flat(action, STRENGTHS), strengths(root, timing(root).frames).ravel()):
-        show(root)
+    action = result.action
+    if action and VALUES in action:
+        told = strengths(result, timing(result).frames).ravel()
+        if not np.array_equal(flat(action, STRENGTHS), told):
+            show(result)
 
 
-def timing(root: bpy.types.Object) -> Timing:
+def timing(result: MICROFACE_PG_result) -> Timing:
     """When the keys stand: from the start frame, stretched about the first one."""
-    result = result_of(root)
     raw = raw_of(result)
     time_s = raw.time_s[0] + result.stretch * (raw.time_s - raw.time_s[0])
-    frames = seconds_to_frame(time_s, rate(_scene(root))) + result.start - 1
+    frames = seconds_to_frame(time_s, rate(_scene(result.root))) + result.start - 1
     return Timing(frames, np.where(raw.held, CONSTANT, LINEAR))
 
 
@@ -146,36 +178,34 @@ def _scene(root: bpy.types.Object) -> bpy.types.Scene:
     return here if root.name in here.objects else root.users_scene[0]
 
 
-def strengths(root: bpy.types.Object, frames: Array) -> Array:
+def strengths(result: MICROFACE_PG_result, frames: Array) -> Array:
     """(6, N) of the whole face and of each region, at frames (N,): by their keys where they have any."""
-    result, curves = result_of(root), {curve.data_path: curve for curve in playing(root)}
+    curves = {curve.data_path: curve for curve in playing(result.root)}
     rows = []
     for region in REGIONS:
-        curve = curves.get(strength_path(region))
+        curve = curves.get(strength_path(result, region))
         rows.append(
             sampled(curve, frames) if curve else np.full(len(frames), getattr(result, strength_property(region)))
         )
     return np.array(rows)
 
 
-def shown_values(root: bpy.types.Object, frames: Array, controls: Sequence[Control]) -> Array:
+def shown_values(result: MICROFACE_PG_result, frames: Array, controls: Sequence[Control]) -> Array:
     """(N, K) values counted from rest, as they are set."""
-    result = result_of(root)
     values = raw_of(result).values
     if result.mirror:
         values = values @ mirror(controls)
-    strong = strengths(root, frames)
+    strong = strengths(result, frames)
     row = [REGIONS.index("" if control.region == "NONE" else control.region) for control in result.controls]
     region = np.where(np.equal(row, 0)[:, None], 1.0, strong[row])
     low, high = limits(result, controls)
     return np.asarray((values * factors(result) * strong[0][:, None] * region.T).clip(low, high))
 
 
-def _write(root: bpy.types.Object) -> None:
+def _write(result: MICROFACE_PG_result) -> None:
     """Curves as they are set. One that is there stays, at rest if its control does no longer move."""
-    result = result_of(root)
-    action, (controls, rests), when = result.action, controls_of(result), timing(root)
-    values = shown_values(root, when.frames, controls)
+    action, (controls, rests), when = result.action, controls_of(result), timing(result)
+    values = shown_values(result, when.frames, controls)
     there = {(owner, curve.data_path) for owner, curve in _curves(result, controls)}
     moving = np.abs(values).max(0, initial=0) > STILL
     acting = [k for k, control in enumerate(controls) if moving[k] or there & set(paths_of(control))]
@@ -186,7 +216,7 @@ def _write(root: bpy.types.Object) -> None:
     existing: Any = result.existing
     write_curves(action, curves_of(controls, rests, values, acting), when, existing)
     _fit_strips(controls, action, before)
-    action[STRENGTHS] = strengths(root, when.frames).ravel().tolist()
+    action[STRENGTHS] = strengths(result, when.frames).ravel().tolist()
     action[WRITTEN] = _fingerprint(result, action)
     for owner in dict.fromkeys(control.owner for control in controls):
         owner.update_tag()

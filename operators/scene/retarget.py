@@ -15,14 +15,15 @@ from ...backend.errors import MicrofaceError
 from ...backend.retarget.mapping import KEYS_ENOUGH, on_rig, read_mapping, write_mapping
 from ...backend.retarget.performance import Performance, read_performance
 from ...backend.retarget.rig import read_rig, write_rig
-from ..result import attached, result_of
+from ..result import MICROFACE_PG_result, attached, result_of, results_of
 from . import result
 from .build import save_whole
+from .character import Character, find_character
 from .exported import export_selected
 from .face_pins import placed_pins
 from .probe import probe
 from .rate import seconds_to_frame, set_rate
-from .rig import Character, Control, find_character, find_controls
+from .rig import Control, find_controls
 from .rig_action import Existing, refuse_animated, write_action
 from .rig_curves import rest_of
 from .table import table_of
@@ -84,7 +85,7 @@ def key_from_file(
     context: bpy.types.Context,
     thing: bpy.types.Object | None,
     folder: Path,
-    name: str,
+    take: str,
     existing: Existing,
     start: float,
     strength: float,
@@ -96,7 +97,7 @@ def key_from_file(
         context: whose scene it is.
         thing: as it was probed.
         folder: with rig.npz, controls.npz and table.json.
-        name: of the action.
+        take: its file, which names the action.
         existing: what to do where there is animation.
         start: scene frame of the source's time 0.
         strength: times which the values are keyed.
@@ -111,13 +112,15 @@ def key_from_file(
     if dressed:
         dress(context.scene, performance)
     rests = [rest_of(control) for control in controls]
+    name = Path(take).name.partition(".")[0]
     action = write_action(context.scene, controls, performance, name, existing, start, strength)
     if attached():  # always, but where a script animates without the add-on
         table = on_rig(read_mapping(folder / "table.json"), rig)
         root = bpy.data.objects[character.name]
         result.keep(
-            root, action, controls, rests, performance, table, existing=existing, start=start, strength=strength
-        )
+            root, action, controls, rests, performance, table,
+            take=take, existing=existing, start=start, strength=strength,
+        )  # fmt: skip
     return action
 
 
@@ -127,7 +130,7 @@ def refuse_following(thing: bpy.types.Object) -> None:
     Raises:
         MicrofaceError: ``following``.
     """
-    if result_of(thing).carrier:
+    if any(one.carrier for one in results_of(thing)):
         raise MicrofaceError("following", f"{thing.name} follows a head.", "Stop following it, and try again.")
 
 
@@ -140,16 +143,16 @@ def write_table(thing: bpy.types.Object, path: Path) -> None:
     write_mapping(path, table_of(result_of(thing)))
 
 
-def solve_again_from_file(thing: bpy.types.Object, folder: Path) -> bpy.types.Action:
-    """Lay what the worker found on the result that is there; `thing` is the one with its settings.
+def solve_again_from_file(settings: MICROFACE_PG_result, folder: Path) -> bpy.types.Action:
+    """Lay what the worker found on a result that is there, under its settings.
 
     Raises:
         MicrofaceError: as `read_performance`.
     """
     rig = read_rig(folder / "rig.npz")
     table = on_rig(read_mapping(folder / "table.json"), rig)
-    result.solve_again(thing, read_performance(folder / "controls.npz"), table)
-    return result_of(thing).action
+    result.solve_again(settings, read_performance(folder / "controls.npz"), table)
+    return settings.action
 
 
 def save_table(folder: Path, path: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A character's face and what moves it: shape keys, bones, custom properties, found without being told.
+"""What moves a character's face: shape keys, bones, custom properties, found without being told.
 
 A control is one number. Keys of one name on several meshes (skin, lashes, teeth, beard) are one control; a bone has six,
 its turns about its own axes and its shifts along them. Values count from rest: what a control has before anything is
@@ -16,14 +16,14 @@ from typing import Any
 import bpy
 from mathutils import Matrix, Vector
 
-from ...backend.errors import MicrofaceError
 from ...backend.retarget.bone_names import bone_convention, is_animators
+from .character import Character
+from .rest import key_rest, property_rest
 
 LIMIT = 1.0  # rad, and at most how far a bone turns for an expression
 REACH = 0.05  # of the rig's size, how far it shifts
 STEP = {"key": 1.0, "rotation": 0.002, "location": 0.001, "property": 1.0}  # probing; location: of the rig's size
 ALL = 0.999  # influence of a constraint that leaves a bone nothing
-CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")  # of a bone
 OURS = "microface"  # beginning of the names of our own properties
 
 
@@ -49,60 +49,6 @@ class Control:
         return tuple(key.id_data for key in self.owners) if self.kind == "key" else (self.owner,)
 
 
-@dataclass(frozen=True)
-class Character:
-    """The objects that belong together."""
-
-    name: str
-    meshes: tuple[bpy.types.Object, ...]
-    rigs: tuple[bpy.types.Object, ...]  #: armatures
-
-    @property
-    def animated(self) -> tuple[bpy.types.ID, ...]:
-        """The datablocks whose animation data move it: shape keys, armature objects."""
-        keys = [mesh.data.shape_keys for mesh in self.meshes if mesh.data.shape_keys]
-        return (*dict.fromkeys(keys), *self.rigs)
-
-
-def find_character(context: bpy.types.Context, thing: bpy.types.Object | None = None) -> Character:
-    """The character of an object, or the one of the scene with the most controls.
-
-    Raises:
-        MicrofaceError: ``no_rig``.
-    """
-    context.view_layer.update()  # what has just been linked counts as hidden before
-    chosen = [thing] if thing else [one for one in context.view_layer.objects if one.visible_get()]
-    families = dict.fromkeys(_root(one) for one in chosen if one.type in ("MESH", "ARMATURE"))
-    characters = [character for root in families if (character := _character(context, root)).meshes]
-    characters = [one for one in characters if any(mesh.data.shape_keys for mesh in one.meshes) or one.rigs]
-    if not characters:
-        where = f"{thing.name} is no" if thing else "Nothing in the scene is a"
-        text = f"{where} rig: there is no visible mesh with shape keys or an armature."
-        raise MicrofaceError("no_rig", text, "Choose the character's mesh or armature, and show it.")
-    return max(characters, key=_richness)
-
-
-def _root(thing: bpy.types.Object) -> bpy.types.Object:
-    """The object that a character hangs on: the armature that deforms it, or its uppermost parent."""
-    rig = next((one.object for one in thing.modifiers if one.type == "ARMATURE" and one.object), None)
-    thing = rig or thing
-    while thing.parent:
-        thing = thing.parent
-    return thing
-
-
-def _character(context: bpy.types.Context, root: bpy.types.Object) -> Character:
-    family = [one for one in context.view_layer.objects if one.visible_get() and _root(one) == root]
-    rigs = [one for one in context.view_layer.objects if one.type == "ARMATURE" and _root(one) == root]
-    meshes = [one for one in family if one.type == "MESH" and len(one.data.polygons)]
-    return Character(root.name, tuple(meshes), tuple(rigs))
-
-
-def _richness(character: Character) -> tuple[int, int]:
-    keys = sum(len(mesh.data.shape_keys.key_blocks) for mesh in character.meshes if mesh.data.shape_keys)
-    return keys, sum(len(rig.pose.bones) for rig in character.rigs)
-
-
 def find_controls(character: Character) -> list[Control]:
     """Everything of a character that can be set, that nothing else sets and nobody has locked; names are unique."""
     found = [*_keys(character), *_bones(character), *_properties(character)]
@@ -123,29 +69,6 @@ def _keys(character: Character) -> Iterator[Control]:
         rest = key_rest(owners[0])
         low, high = max(key.slider_min for key in owners), min(key.slider_max for key in owners)
         yield Control(name, "key", tuple(owners), 0, min(low - rest, 0.0), max(high - rest, 0.0))
-
-
-def key_rest(key: bpy.types.ShapeKey) -> float:
-    """What a key's values count from: 0 where it is animated."""
-    return 0.0 if keyed(key.id_data, key.path_from_id("value")) else float(key.value)
-
-
-def property_path(owner: Any, name: str) -> str:
-    """The path of a custom property of an object or a pose bone, from the object."""
-    before = owner.path_from_id() if isinstance(owner, bpy.types.PoseBone) else ""
-    return f'{before}["{bpy.utils.escape_identifier(name)}"]'
-
-
-def property_rest(owner: Any, name: str) -> float:
-    """What a custom property's values count from: its default where it is animated."""
-    if not keyed(owner.id_data, property_path(owner, name)):
-        return float(owner[name])
-    return float(owner.id_properties_ui(name).as_dict()["default"])
-
-
-def bone_keyed(bone: bpy.types.PoseBone) -> bool:
-    """Whether animation sets any channel of a bone: its values count from its rest then."""
-    return any(keyed(bone.id_data, bone.path_from_id(name)) for name in CHANNELS)
 
 
 def _bones(character: Character) -> Iterator[Control]:
@@ -214,22 +137,6 @@ def _driven(owner: bpy.types.ID) -> set[tuple[str, int]]:
     """Paths and indices that a driver sets."""
     data = owner.animation_data
     return {(driver.data_path, driver.array_index) for driver in data.drivers} if data else set()
-
-
-def keyed(owner: bpy.types.ID, path: str) -> bool:
-    """Whether animation sets a value: what it is now says nothing of its rest."""
-    data = owner.animation_data
-    if not data:
-        return False
-    strips = [strip for track in data.nla_tracks for strip in track.strips]
-    playing = [(one.action, one.action_slot) for one in (data, *strips) if one.action and one.action_slot]
-    return any(curve.data_path == path for action, slot in playing for curve in _curves(action, slot))
-
-
-def _curves(action: bpy.types.Action, slot: bpy.types.ActionSlot) -> list[bpy.types.FCurve]:
-    """What a slot of an action animates: the other slots are other datablocks' or nobody's."""
-    bags = [strip.channelbag(slot) for layer in action.layers for strip in layer.strips]
-    return [curve for bag in bags if bag for curve in bag.fcurves]
 
 
 def bone_matrix(turn: Vector, shift: Vector) -> Matrix:

@@ -17,7 +17,8 @@ from .. import compat
 from .action import CONSTANT, LINEAR, SlotType, add_curve
 from .ground import lay_ground
 from .rate import rate, seconds_to_frame
-from .rig import Control, bone_keyed, keyed, property_rest
+from .rest import bone_keyed, keyed, property_rest
+from .rig import Control
 from .rig_curves import STILL, Curve, curves_of, rest_of
 
 Array = NDArray[np.float64]

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ..compat import channelbag
 from .action import quaternions
-from .rig import Control, bone_keyed, key_rest, property_path, property_rest
+from .rest import bone_keyed, key_rest, property_path, property_rest
+from .rig import Control
 
 Array = NDArray[np.float64]
 Rest = tuple[float, ...]  #: of a key one number for each mesh, of a property one, of a bone its matrix row by row

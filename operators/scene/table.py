@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import bpy
-
 from ...backend.errors import MicrofaceError
 from ...backend.retarget.mapping import Mapping, Row
 from ..result import MICROFACE_PG_control, MICROFACE_PG_result, together
@@ -27,7 +25,7 @@ def _short(value: float) -> float:
     return float(f"{value:.7g}")
 
 
-def apply(root: bpy.types.Object, table: Mapping) -> list[str]:
+def apply(result: MICROFACE_PG_result, table: Mapping) -> list[str]:
     """Let a table act on a result; a control that it lacks is left out.
 
     Returns:
@@ -37,7 +35,7 @@ def apply(root: bpy.types.Object, table: Mapping) -> list[str]:
         MicrofaceError: ``other_rig`` when it has none of the controls.
     """
     known = {(row.name, row.kind): row for row in table}
-    with together(root) as result:
+    with together(result):
         if not any((control.name, control.kind) in known for control in result.controls):
             text = f"The table of controls is another rig's: it has none of this one's {len(result.controls)}."
             raise MicrofaceError("other_rig", text, "Choose the table that was saved for this rig.")

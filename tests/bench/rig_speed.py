@@ -19,7 +19,8 @@ from microface.operators import result as settings  # noqa: E402
 from microface.operators.lent import lent  # noqa: E402
 from microface.operators.result import result_of  # noqa: E402
 from microface.operators.scene import result  # noqa: E402
-from microface.operators.scene.rig import Control, find_character, find_controls  # noqa: E402
+from microface.operators.scene.character import find_character  # noqa: E402
+from microface.operators.scene.rig import Control, find_controls  # noqa: E402
 from microface.operators.scene.rig_action import write_action  # noqa: E402
 from microface.operators.scene.rig_curves import rest_of  # noqa: E402
 
@@ -74,7 +75,7 @@ def measure(what: str, mode: str, wanted: Callable[[Control], bool]) -> None:
     scene = bpy.context.scene
     write = fastest(lambda: write_action(scene, controls, performance, "clip", "replace"))
     action = write_action(scene, controls, performance, "clip", "replace")
-    result.keep(rig, action, controls, rests, performance, table, existing="replace", start=1.0, strength=1.0)
+    result.keep(rig, action, controls, rests, performance, table, take="", existing="replace", start=1.0, strength=1.0)
     strengths = iter(np.linspace(0.5, 2, TRIES))
     change = fastest(lambda: setattr(result_of(rig), "strength", float(next(strengths))))
     count = sum(len(bag.fcurves) for bag in action.layers[0].strips[0].channelbags)

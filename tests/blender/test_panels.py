@@ -15,7 +15,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from microface.operators import properties  # noqa: E402
-from microface.operators.result import result_of  # noqa: E402
+from microface.operators.result import results_of  # noqa: E402
 from microface.operators.takes import FILE  # noqa: E402
 
 
@@ -103,7 +103,7 @@ def test_a_take_on_a_character_is_drawn_from_memory(addon: ModuleType, no_files:
     bpy.context.scene.collection.objects.link(mesh)
     bpy.context.view_layer.objects.active = mesh
     assert draw("MICROFACE_PT_character") == draw("MICROFACE_PT_controls") == []
-    result = result_of(mesh)
+    result = results_of(mesh).add()
     row = result.controls.add()
     row.name, row.units = "smile", "mouthSmileLeft"
     row.use = True

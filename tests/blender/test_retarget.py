@@ -21,8 +21,9 @@ from microface.operators import result  # noqa: E402
 from microface.operators.lent import lent  # noqa: E402
 from microface.operators.result import result_of  # noqa: E402
 from microface.operators.scene.build import build_scene  # noqa: E402
+from microface.operators.scene.character import find_character  # noqa: E402
 from microface.operators.scene.retarget import dress, open_character, save_character  # noqa: E402
-from microface.operators.scene.rig import find_character, find_controls  # noqa: E402
+from microface.operators.scene.rig import find_controls  # noqa: E402
 from microface.operators.scene.rig_action import write_action  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,7 +113,7 @@ def test_a_take_goes_onto_a_file_and_back_through_its_table(take: Path, tmp_path
     assert done.returncode == 0, done.stderr
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "c.blend"))
     with lent(result):  # the file has its live settings, for whoever opens it with the extension
-        owner = next(thing for thing in bpy.data.objects if result_of(thing).action)
+        owner = next(thing for thing in bpy.data.objects if result_of(thing))
         assert result_of(owner).controls["mouthSmile_L"].gain == 2.0
         result_of(owner).strength = 0.5
         assert smile_at(0.5) == pytest.approx(SMILE, rel=0.1)
@@ -245,8 +246,8 @@ def test_the_button(addon: ModuleType, take: Path) -> None:
 def test_a_character_follows_the_head_that_was_reconstructed(addon: ModuleType, take: Path) -> None:
     """The solved map on the same mesh, ten times as large: what the head does is what the character does."""
     face = character(load_head("generic"))
-    rows = result_of(face).controls
     assert bpy.ops.microface.retarget(filepath=str(take)) == {"FINISHED"}
+    rows = result_of(face).controls
     build_scene(bpy.context, read_take(take), load_head("generic"), clip_path=None, name="take")
     head = bpy.data.objects["take head"]
     bpy.context.view_layer.objects.active = face

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from microface.backend.types import Event, Take
 from microface.models.head.model import HeadModel
+from microface.tests.blender.scene.skin_and_lashes import skin_and_lashes
 
 UNITS = ("browInnerUp", "eyeBlinkLeft", "jawOpen", "mouthSmileLeft", "mouthSmileRight")
 RINGS, SECTORS = 16, 20
@@ -169,3 +170,9 @@ def rig(addon: ModuleType) -> bpy.types.Object:
     bpy.context.scene.render.fps = 60
     bpy.context.view_layer.update()
     return rig
+
+
+@pytest.fixture
+def character() -> bpy.types.Object:
+    """A skin and its lashes, on an armature."""
+    return skin_and_lashes()

@@ -13,11 +13,12 @@ from microface.backend.retarget.mapping import Row
 from microface.backend.retarget.performance import Performance
 from microface.backend.types import Take
 from microface.models.head.model import HeadModel
-from microface.operators.result import result_of
+from microface.operators.result import result_of, strength_path
 from microface.operators.scene import result
 from microface.operators.scene.build import build_scene
+from microface.operators.scene.character import find_character
 from microface.operators.scene.link import live_values
-from microface.operators.scene.rig import find_character, find_controls
+from microface.operators.scene.rig import find_controls
 from microface.operators.scene.rig_action import write_action
 from microface.operators.scene.rig_curves import rest_of
 
@@ -52,7 +53,18 @@ def linked(
     table = tuple(Row(one.name, one.kind, (), True, 1.0, -1.0, 1.0) for one in controls)
     rests = [rest_of(control) for control in controls]
     action = write_action(bpy.context.scene, controls, performance, "clip")
-    result.keep(rig, action, controls, rests, performance, table, existing="refuse", start=1.0, strength=1.0)
+    result.keep(
+        rig,
+        action,
+        controls,
+        rests,
+        performance,
+        table,
+        take="clip.take.npz",
+        existing="refuse",
+        start=1.0,
+        strength=1.0,
+    )
     assert bpy.ops.microface.link_head() == {"FINISHED"}
     assert result_of(rig).head.name == "take head"
     yield rig, performance
@@ -175,7 +187,7 @@ def test_a_keyed_strength_needs_nothing_to_be_made_anew(linked: Any) -> None:
     settings = result_of(rig)
     for frame, strength in ((1, 0.0), (24, 2.0)):
         settings.strength = strength
-        rig.keyframe_insert("microface_result.strength", frame=frame)
+        rig.keyframe_insert(strength_path(settings, ""), frame=frame)
     bpy.context.scene.frame_set(12)
     assert 0.5 < settings.strength < 1.5
     check(rig, performance, settings.strength * told(performance))
@@ -201,7 +213,7 @@ def test_what_follows_is_baked_into_plain_keys(linked: Any) -> None:
         bpy.context.scene.frame_set(frame)
         wanted[frame] = 0.5 * told(performance)
     frames = np.array([1.0, 7.0, 24.0])
-    np.testing.assert_allclose(live_values(rig, bpy.context.scene, frames), list(wanted.values()), atol=2e-5)
+    np.testing.assert_allclose(live_values(result_of(rig), bpy.context.scene, frames), list(wanted.values()), atol=2e-5)
     assert bpy.ops.microface.bake_result() == {"FINISHED"}
     action = rig.animation_data.action
     assert action.name == "take head on Rig"

@@ -14,10 +14,11 @@ from microface.backend.errors import MicrofaceError
 from microface.backend.retarget.mapping import Mapping, Row
 from microface.backend.retarget.performance import Performance, write_performance
 from microface.backend.retarget.rig import read_rig
-from microface.operators.result import chosen_character, result_of
+from microface.operators.result import chosen_character, result_of, results_of, strength_path
 from microface.operators.scene import result
+from microface.operators.scene.character import find_character
 from microface.operators.scene.retarget import key_from_file, probe_to_file
-from microface.operators.scene.rig import Control, find_character, find_controls
+from microface.operators.scene.rig import Control, find_controls
 from microface.operators.scene.rig_action import write_action
 from microface.operators.scene.rig_curves import rest_of
 
@@ -49,7 +50,18 @@ def put(rig: bpy.types.Object, existing: Any = "refuse", **options: Any) -> tupl
     table: Mapping = tuple(Row(one.name, one.kind, (), True, 1.0, one.low, one.high) for one in controls)
     rests = [rest_of(control) for control in controls]
     action = write_action(bpy.context.scene, controls, performance, "clip", existing, **options)
-    result.keep(rig, action, controls, rests, performance, table, existing=existing, start=1.0, strength=1.0)
+    result.keep(
+        rig,
+        action,
+        controls,
+        rests,
+        performance,
+        table,
+        take="clip.take.npz",
+        existing=existing,
+        start=1.0,
+        strength=1.0,
+    )
     return performance, controls
 
 
@@ -142,7 +154,8 @@ def test_a_mirrored_motion_is_the_mirror_image(rig: bpy.types.Object) -> None:
 
 def test_a_keyed_strength_acts_frame_by_frame(rig: bpy.types.Object) -> None:
     performance, _ = put(rig)
-    settings, path = result_of(rig), "microface_result.strength"
+    settings = result_of(rig)
+    path = strength_path(settings, "")
     for second, strength in ((2.0, 0.0), (2.25, 1.0), (2.5, 3.0)):
         settings.strength = strength
         rig.keyframe_insert(path, frame=second * FPS + 1)
@@ -268,7 +281,9 @@ def test_gains_count_from_what_was_solved(rig: bpy.types.Object) -> None:
     table[silent] = replace(table[silent], use=False)
     rests = [rest_of(control) for control in controls]
     action = write_action(bpy.context.scene, controls, performance, "clip")
-    result.keep(rig, action, controls, rests, performance, tuple(table), existing="refuse", start=1.0, strength=1.0)
+    result.keep(
+        rig, action, controls, rests, performance, tuple(table), take="", existing="refuse", start=1.0, strength=1.0
+    )
     rows = result_of(rig).controls
     rows["smile_L"].gain = 1.0
     rows["smile_R"].use = True
@@ -285,7 +300,7 @@ def test_animation_made_while_the_worker_runs_is_seen(rig: bpy.types.Object, tmp
     before = len(bpy.data.actions)
     with pytest.raises(MicrofaceError, match="animated already"):
         key_from_file(bpy.context, rig, tmp_path, "clip", "refuse", 1.0, 1.0)
-    assert (len(bpy.data.actions), result_of(rig).action) == (before, None)
+    assert (len(bpy.data.actions), result_of(rig)) == (before, None)
 
 
 @pytest.mark.parametrize(("which", "refused"), [("auto", True), ("bones", True), ("all", True), ("keys", False)])
@@ -300,3 +315,46 @@ def test_animated_bones_are_told_before_the_work(
         return
     probe_to_file(bpy.context, rig, "refuse", which, tmp_path)
     assert (tmp_path / "rig.npz").is_file()
+
+
+def test_two_takes_on_one_character_are_set_apart(rig: bpy.types.Object, tmp_path: Path) -> None:
+    """Both act, each under its own settings, keyed ones too; what remains after a bake of one still obeys."""
+    performance, _ = put(rig)
+    put(rig, "add")
+    first, second = results_of(rig)
+    assert result_of(rig) == second
+    raw = value(performance, "smile_L", 5)
+    first.strength, second.strength_mouth = 2.0, 0.5
+    first.controls["smile_R"].use = False
+    show(performance.time_s[5])
+    assert blocks()["smile_L"].value == pytest.approx(2.5 * raw, abs=1e-5)
+    assert blocks()["smile_R"].value == pytest.approx(0.5 * value(performance, "smile_R", 5), abs=1e-5)
+    np.testing.assert_allclose(turn("lid.L"), 3 * raw_turn(performance, "lid.L", 5), atol=0.03)
+    second.start = 400.0
+    show(performance.time_s[5])
+    assert blocks()["smile_L"].value == pytest.approx(2 * raw, abs=1e-5)
+    second.start = 1.0
+    for frame, strength in ((1, 0.0), (performance.time_s[5] * FPS + 1, 4.0)):
+        second.strength = strength
+        rig.keyframe_insert(strength_path(second, ""), frame=frame)
+    rig.animation_data.action.update_tag()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
+    rig = bpy.data.objects["Rig"]
+    bpy.context.view_layer.objects.active = rig
+    first, second = results_of(rig)
+    show(performance.time_s[5])
+    assert blocks()["smile_L"].value == pytest.approx(4 * raw, abs=1e-5)
+    rig.microface_chosen = 0
+    assert bpy.ops.microface.bake_result() == {"FINISHED"}
+    result_of(rig).strength_mouth = 0.25
+    show(performance.time_s[5])
+    assert blocks()["smile_L"].value == pytest.approx(3 * raw, abs=1e-5)
+    points = rig.animation_data.action.layers[0].strips[0].channelbags[0].fcurves[0].keyframe_points
+    points[1].co[1] = 2.0
+    rig.animation_data.action.update_tag()
+    bpy.context.view_layer.update()
+    show(performance.time_s[5])
+    assert blocks()["smile_L"].value == pytest.approx(2.5 * raw, abs=1e-5)
+    put(rig, "replace")
+    assert [one.name for one in results_of(rig)] == [result_of(rig).action.name]

@@ -17,9 +17,10 @@ from microface.backend.retarget.source import SurfaceMotion
 from microface.backend.retarget.transfer import Laid, chosen, facial, lay, perform
 from microface.models.head.model import HeadModel
 from microface.models.head.units import GAZE_UNITS
+from microface.operators.scene.character import Character, find_character
 from microface.operators.scene.probe import probe
 from microface.operators.scene.retarget import open_character
-from microface.operators.scene.rig import Character, Control, find_character, find_controls
+from microface.operators.scene.rig import Control, find_controls
 from microface.operators.scene.rig_action import write_action
 
 FRAMES, APEX, FPS = 31, 15, 100.0
@@ -144,6 +145,7 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
     "sneer": pair("noseSneer", 0.2), "brow down": pair("browDown", 0.2), "jaw": {},
 }  # fmt: skip
 JAW = 0.03  # rad
+LIMITS = {"brow down": 0.86, "frown": 0.88, "stretch": 0.88, "wide": 0.89}  #: what these keys can do: BENCHMARKS.md
 
 
 @pytest.fixture
@@ -225,7 +227,7 @@ def test_a_person_on_a_head_with_arkit_keys(characters: Path, generic: HeadModel
     for name, like in found.items():
         assert 0.8 < like.size < 1.2, name
         assert like.false < 0.15, name
-        assert like.direction > (0.9 if name not in ("brow down", "stretch", "frown", "wide", "sneer") else 0.85), name
+        assert like.direction > LIMITS.get(name, 0.9), name
     assert stage.which == "auto"
 
 
