@@ -19,7 +19,9 @@ BANDWIDTH_HZ = 10.0  #: half the variance; what a block shows of faster onsets i
 SLOW_TIME_S = 0.7  #: how long the slow part of the measurement's error lasts
 SLOW_MOST = 24.0  #: power of its slowest part over the fastest; film under a codec reaches it
 SLOW_FIRST = SLOW_MOST  #: until a block's own was measured
-SLOW_SHARE = 0.07  #: of the slow power the model leaves over errs in what it explains; the rest is skin that no column moves
+SLOW_SHARE = (
+    0.07  #: of the slow power the model leaves over errs in what it explains; the rest is skin that no column moves
+)
 FEWEST_FRAMES = 8  #: that tell slow from fast
 QUIET = 0.02  #: prior variance share under which a mode holds no expression, only pose and noise
 LEVELS = 10  #: distinct prior variances; modes of one level share a factorisation
