@@ -16,7 +16,7 @@ def counted(manager: bpy.types.WindowManager, pictures: int) -> Iterator[None]:
 
     def count(*_: object) -> None:
         nonlocal done
-        done = min(done + 1, pictures)
+        done += 1
         manager.progress_update(done)
 
     manager.progress_begin(0, pictures)

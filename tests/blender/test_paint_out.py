@@ -85,7 +85,6 @@ def test_pictures_show_the_mask_as_it_is_keyed(
 
 
 def test_the_pictures_are_counted_while_blender_draws_them(addon: ModuleType, clip: Path, tmp_path: Path) -> None:
-    """The first one is drawn a frame early, so there is one more than is wanted."""
     said: list[object] = []
     manager = SimpleNamespace(
         progress_begin=lambda first, last: said.append((first, last)), progress_update=said.append,
@@ -93,7 +92,7 @@ def test_the_pictures_are_counted_while_blender_draws_them(addon: ModuleType, cl
     )  # fmt: skip
     with counted(manager, 4):
         write_masks(drawn(0.25, 0.5, 0.1, 0.3), footage_clip(clip), open_clip(clip), range(2, 6), tmp_path / "masks")
-    assert said == [(0, 4), 1, 2, 3, 4, 4, "end"]
+    assert said == [(0, 4), 1, 2, 3, 4, "end"]
     assert len(bpy.app.handlers.render_write) == 0
 
 
