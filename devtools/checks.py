@@ -52,8 +52,9 @@ def tests(lines: list[Line], arguments: list[str], long: bool) -> list[Outcome]:
     """
     newest_first = lines[::-1]
     plan = [("unit", line) for line in {line.python: line for line in newest_first}.values()]
-    plan += [(suite, line) for suite in ("blender", "extension") for line in newest_first]
-    plan += [("bench", newest_first[0])]
+    plan += [("blender", line) for line in newest_first]
+    plan += [("bench", newest_first[0])]  # the short ones last: nothing waits for a long one at the end
+    plan += [("extension", line) for line in newest_first]
     paths = [argument for argument in arguments if (ROOT / argument.split("::")[0]).exists()]
     options = [argument for argument in arguments if argument not in paths]
     checks = []
