@@ -21,7 +21,7 @@ from .types import BRIDGED, FLIP, Floats, Take
 
 Array = NDArray[np.float64]
 
-GUARD = 6.0  #: times the error variance that was found is what the solve counts on, to guard its estimate
+GUARD = 6.0  #: times the error variance there is, by the development clips, is what the solve counts on, to guard its estimate
 OWN_SHARE = 0.75  #: of a coefficient that may be wrong
 DEPTH_SHARE = 0.4  #: of the face's motion in the picture that there may be unseen along the line of sight
 SIZE_SHARE = 0.3  #: of an event's size
