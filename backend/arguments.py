@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+QUALITIES = ("full", "draft")
 DEVICES = ("auto", "cpu", "cuda", "directml", "coreml")  # of models/runtime.py
 
 
@@ -58,6 +59,8 @@ def _add_reconstruct(verb: argparse.ArgumentParser, blender: bool) -> None:
         verb.add_argument("--blend", type=Path, metavar="F.blend", help="also write a Blender scene")
     verb.add_argument("--head", default="generic", metavar="generic|NAME|FILE", help="which head (default: generic)")
     verb.add_argument("--device", default="auto", choices=DEVICES, help="where the networks run")
+    told = "draft looks at about 30 frames a second of fast footage, for a quick look (default: full)"
+    verb.add_argument("--quality", default="full", choices=QUALITIES, help=told)
     verb.add_argument("--face", type=_face, metavar="N|x,y", help="N-th largest face from 0, or the one at a pixel")
     verb.add_argument("--range", type=_frames, metavar="A:B", help="only frames A to B-1")
     verb.add_argument("--neutral", type=_frames, metavar="A:B", help="frames known to show the neutral face")

@@ -61,10 +61,10 @@ def check_pins(pins: tuple[Pin, ...], head: HeadModel, clip: Clip, tracks: Track
             text = f"There is no vertex {pin.vertex}: {head.name} has {len(head.template)}."
             raise MicrofaceError("bad_pins", text, "Remove the pins, or choose the head they were set on.")
         if not (0 <= pin.x <= clip.width - 1 and 0 <= pin.y <= clip.height - 1):
-            text = f"A pin of frame {pin.frame} is beside the picture, at {pin.x:.0f}, {pin.y:.0f}."
+            text = f"A pin of frame {pin.frame * clip.step} is beside the picture, at {pin.x:.0f}, {pin.y:.0f}."
             raise MicrofaceError("bad_pins", text, "Move it into the picture, or remove it.")
         if not np.isfinite(landmarks_between(tracks, np.array([pin.frame]))).all() or not _within(pin, tracks):
-            text = f"Frame {pin.frame} has pins, but no face was found in it."
+            text = f"Frame {pin.frame * clip.step} has pins, but no face was found in it."
             raise MicrofaceError("bad_pins", text, "Remove these pins, or set them in another frame.")
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ from .types import Clip, Event, Floats, HeadFit, Progress, Settings, Take, Track
 from .usual import usual_frames
 from .video import frames, open_clip
 from .views import serving
+from .wanted import drafted
 
 #: share of the whole job at which each stage ends, as tests/bench/speed.py measures it on 300 frames
 STAGES = {
@@ -74,6 +76,12 @@ def reconstruct_clip(clip: Clip, head: HeadModel, settings: Settings, progress: 
     Args:
         store: where tracks and fits of earlier runs are found and kept.
     """
+    looked_at, chosen = drafted(clip, settings)
+    return replace(_take(looked_at, head, chosen, progress, store), settings=asdict(settings))
+
+
+def _take(clip: Clip, head: HeadModel, settings: Settings, progress: Progress, store: Store) -> Take:
+    """The take of all frames of a clip, which may be a draft's."""
     say = _StageProgress(progress)
     paint = Paint(settings.mask, clip) if settings.mask else None
     tracks, hidden = tracked(clip, settings, say, store)
@@ -136,10 +144,11 @@ def refuse_cuts(tracks: Tracks, clip: Clip) -> None:
     best = int(shots[int(np.argmax(counts))])
     ends = [*begins[1:], int(tracks.frame[-1]) + 1]
     cut = begins[int(shots[1])]
+    longest = f"{begins[best] * clip.step}:{(ends[best] - 1) * clip.step + 1}"  # of the footage
     raise MicrofaceError(
         "cut",
-        f"{clip.path.name} cuts to another shot of a face at frame {cut} ({clip.time_s[cut]:.2f} s).",
-        f"Reconstruct one shot at a time; the longest with a face is --range {begins[best]}:{ends[best]}.",
+        f"{clip.path.name} cuts to another shot of a face at frame {cut * clip.step} ({clip.time_s[cut]:.2f} s).",
+        f"Reconstruct one shot at a time; the longest with a face is --range {longest}.",
     )
 
 

@@ -19,6 +19,7 @@ from .summary import event_rows, event_table, terms, visible
 from .take import read_take, write_take
 from .types import Progress, Settings, Take
 from .video import open_clip
+from .wanted import drafted, wanted_frames
 
 READING_SHARE, MESH_SHARE, PREVIEW_SHARE = 0.01, 0.05, 0.2  # of the whole job
 KNOWN = "the same as an earlier run: loaded, not computed again (--cache 0 would)\n"
@@ -82,7 +83,8 @@ def known_or_new(source: Path, settings: Settings, progress: Progress, store: St
     progress("reading", 0)
     clip, head = open_clip(source), load_head(settings.head, part(progress, 0, READING_SHARE))
     masked = settings.mask and open_clip(settings.mask).sha256  # a path says nothing about what is in it
-    chosen = {**asdict(settings), "head": head.sha256, "mask": masked}
+    step = drafted(clip, settings)[0].step  # a draft of slow footage is the full job
+    chosen = {**asdict(settings), "head": head.sha256, "mask": masked, "quality": step}
     path = store.path("take", footage=clip.sha256, settings=chosen)
     if store.has(path):
         with suppress(MicrofaceError):  # a damaged one is made again
@@ -104,6 +106,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
     return Settings(
         head=options.head,
         device=options.device,
+        quality=options.quality,
         face=options.face,
         range=options.range,
         neutral=options.neutral,
@@ -116,6 +119,5 @@ def settings_of(options: argparse.Namespace) -> Settings:
 
 def _refuse_large_mesh(source: Path, settings: Settings, progress: Progress) -> None:
     """Say before the work, not after it, that its mesh would be too large."""
-    frames = len(open_clip(source).time_s)
-    first, last = settings.range or (0, frames)
-    refuse_large(len(range(first, min(last, frames))), len(load_head(settings.head, progress).template))
+    frames = wanted_frames(*drafted(open_clip(source), settings))
+    refuse_large(len(frames), len(load_head(settings.head, progress).template))

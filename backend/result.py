@@ -67,7 +67,7 @@ def assemble(
     """The take. `visible` says what the footage can show once it is known which of its frames hold an event."""
     neutral = anchors[0].neutral
     head = neutral.surface.reference.head
-    first, count = int(tracks.frame[0]), len(solved.place)
+    first, count = int(tracks.frame[0]), len(solved.place)  # in frames of the clip, which may be a draft's
     valid = validity(tracks, np.isfinite(solved.place[:, 0]), solved.hidden)
     valid = _mark_occlusions(valid, clip.fps)
     valid[settings.leaves_out(first + np.arange(count))] = CUT
@@ -105,7 +105,10 @@ def assemble(
         noise_px=shown.px, noise_reason=shown.reason,
         template_frames=np.unique(np.concatenate([anchor.neutral.frames for anchor in anchors])) - first, events=found,
         head=record(head),
-        source={"path": str(clip.path.resolve()), "sha256": clip.sha256, "fps": clip.fps, "first_frame": first},
+        source={
+            "path": str(clip.path.resolve()), "sha256": clip.sha256, "fps": clip.fps,
+            "first_frame": first * clip.step, "frame_step": clip.step,
+        },
         settings=asdict(settings), software=software(),
     )  # fmt: skip
 

@@ -39,7 +39,7 @@ def tracked(clip: Clip, settings: Settings, progress: Progress, store: Store) ->
     Raises:
         MicrofaceError: as `track`.
     """
-    chosen = {"face": settings.face, "range": settings.range, "device": settings.device}
+    chosen = {"face": settings.face, "range": settings.range, "device": settings.device, "step": clip.step}
     path = store.path("tracks", footage=clip.sha256, **chosen)
     if store.has(path):
         with suppress(*kept.UNREADABLE):  # track again

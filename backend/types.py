@@ -49,6 +49,7 @@ class Clip:
     fps: float  #: mean frame rate; 25.0 for a single frame
     bit_depth: int  #: 8 to 16
     sha256: str  #: of the file; of names and contents for a folder
+    step: int = 1  #: frames of the footage from one of these to the next: more than 1 in a draft
 
 
 class Picture(Protocol):
@@ -139,6 +140,7 @@ class Settings:
 
     head: str = "generic"
     device: str = "auto"
+    quality: str = "full"  #: or draft: of fast footage about 30 frames a second are looked at
     face: str | None = None  #: "N" (N-th largest, from 0) or "x,y" (px, a point on the face); None = the largest
     range: tuple[int, int] | None = None  #: frames [A, B)
     neutral: tuple[int, int] | None = None  #: frames [A, B) known to be neutral
@@ -196,8 +198,14 @@ class Take:
     template_frames: NDArray[np.int64]  #: frames averaged to the neutral template, indices into time_s
     events: tuple[Event, ...]
     head: dict[str, Any]  #: name, sha256
-    source: dict[str, Any]  #: path, sha256, fps, first_frame
+    source: dict[str, Any]  #: path, sha256, fps of the take, first_frame and frame_step in the footage
     settings: dict[str, Any]
     software: dict[str, Any] = field(default_factory=dict)
     detail_kept: float = 1.0  #: share of the solved detail's energy that detail_basis holds
     schema_version: int = 2
+
+    @property
+    def footage_frames(self) -> NDArray[np.int64]:
+        """(T,) the frames' numbers in the footage, from 0."""
+        first, step = (int(self.source.get(name, usual)) for name, usual in (("first_frame", 0), ("frame_step", 1)))
+        return first + step * np.arange(len(self.time_s))

@@ -116,4 +116,4 @@ def _frame(context: bpy.types.Context, take: Take) -> int:
 
     scene = context.scene
     row = nearest(take.time_s, frame_to_seconds(scene.frame_current, rate(scene)))
-    return int(row) + int(take.source.get("first_frame", 0))
+    return int(take.footage_frames[row])

@@ -7,10 +7,10 @@ from bpy.props import EnumProperty
 from . import properties
 
 PRESETS: dict[str, dict[str, object]] = {
-    "LOOK": {"detail": True, "rate": "footage", "live_correctives": False},
+    "LOOK": {"quality": "full", "detail": True, "rate": "footage", "live_correctives": False},
     "EDIT": {"detail": False, "rate": "scene", "live_correctives": True},
     "RESET": {
-        "detail": True, "rate": "auto", "live_correctives": False, "head": "", "face": "", "use_range": False,
+        "quality": "full", "detail": True, "rate": "auto", "live_correctives": False, "head": "", "face": "", "use_range": False,
         "use_neutral": False, "lens_from": "FACE", "result": "ADD", "mask": None,
     },
 }  # fmt: skip

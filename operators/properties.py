@@ -57,6 +57,19 @@ class MICROFACE_PG_settings(bpy.types.PropertyGroup):
         search_options={"SUGGESTION"},
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     )
+    quality: EnumProperty(
+        name="Quality",
+        description="How closely fast footage is looked at",
+        items=(
+            ("full", "Full", "Every frame of the video"),
+            (
+                "draft",
+                "Draft",
+                "About 30 frames a second of fast footage, for a quick look: what passes in between is not "
+                "seen. Footage of up to 44 frames a second gets the full job",
+            ),
+        ),
+    )
     live_correctives: BoolProperty(
         name="Live Pose Correctives",
         description="Let the head's pose correctives follow the bones by drivers, for posing by hand; "

@@ -130,7 +130,7 @@ def options(context: bpy.types.Context) -> list[str]:
         MicrofaceError: ``no_camera``.
     """
     choice, preferences = properties.settings(context), properties.preferences(context)
-    argv: list[str] = []
+    argv = ["--quality", choice.quality]
     if choice.face:
         argv += ["--face", choice.face]
     if choice.use_range:

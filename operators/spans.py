@@ -97,8 +97,8 @@ def preview_frames(context: bpy.types.Context) -> tuple[int, int] | None:
     take = read_take(takes.file_of(shown))
     ends = frame_to_seconds(np.array([scene.frame_preview_start - 0.5, scene.frame_preview_end + 0.5]), rate(scene))
     first, stop = np.searchsorted(take.time_s, ends)
-    offset = int(take.source.get("first_frame", 0))
-    return (int(first) + offset, int(stop) + offset) if first < stop else None
+    numbers = take.footage_frames
+    return (int(numbers[first]), int(numbers[stop - 1]) + 1) if first < stop else None
 
 
 CLASSES = (MICROFACE_OT_add_span, MICROFACE_OT_remove_span, MICROFACE_OT_span_from_preview)

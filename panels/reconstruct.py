@@ -139,9 +139,10 @@ CLASSES = (
 
 
 def draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Draw range, head, detail, frame rate, and what becomes of the take before."""
+    """Draw range, quality, head, detail, frame rate, and what becomes of the take before."""
     choice, general = properties.settings(context), properties.preferences(context)
     _span(layout, choice, "range")
+    layout.prop(choice, "quality")
     layout.prop(choice, "head", placeholder=(general and general.head) or "Generic")
     if properties.head(context) != "generic":
         layout.prop(choice, "live_correctives")

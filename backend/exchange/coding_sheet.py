@@ -17,7 +17,7 @@ import numpy as np
 
 from ..atomic import whole_file
 from ..errors import MicrofaceError
-from ..types import Floats
+from ..types import Floats, Ints
 from .annotation import Annotation, kind_of, parse_action_units
 from .table import Table, number, read_table
 
@@ -39,14 +39,14 @@ def frame_times(fps: float, first: int = 1) -> Callable[[float], float]:
     return lambda frame: (frame - first) / fps
 
 
-def take_times(time_s: Floats, first: int = 1) -> Callable[[float], float]:
-    """The time of a frame number in footage whose times are known; beyond its ends at its mean rate."""
-    step = (time_s[-1] - time_s[0]) / max(len(time_s) - 1, 1)
+def take_times(time_s: Floats, numbers: Ints) -> Callable[[float], float]:
+    """The time of a frame number in footage some of whose frames (T,) have known times (T,); beyond them at their mean rate."""
+    first, last = int(numbers[0]), int(numbers[-1])
+    step = (time_s[-1] - time_s[0]) / max(last - first, 1)
 
     def time_of(frame: float) -> float:
-        row = frame - first
-        inside = float(np.interp(row, np.arange(len(time_s)), time_s))
-        return inside + float(step) * (min(row, 0) + max(row - len(time_s) + 1, 0))
+        inside = float(np.interp(frame, numbers, time_s))
+        return inside + float(step) * (min(frame - first, 0) + max(frame - last, 0))
 
     return time_of
 

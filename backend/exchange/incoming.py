@@ -76,8 +76,7 @@ def read_annotations(path: Path, take: Take, options: argparse.Namespace) -> lis
         return read_elan(path)
     if options.fps:
         return read_coding_sheet(path, frame_times(options.fps, options.first_frame), options.clip)
-    first = options.first_frame + int(take.source.get("first_frame", 0))
-    return read_coding_sheet(path, take_times(take.time_s, first), options.clip)
+    return read_coding_sheet(path, take_times(take.time_s, options.first_frame + take.footage_frames), options.clip)
 
 
 def agreement_text(figures: Agreement) -> str:

@@ -72,11 +72,11 @@ def _write_weights(path: Path, take: Take, head_of_take: Callable[[Take], HeadMo
 
 
 def _write_sheet(path: Path, take: Take, *, samm: bool) -> None:
-    first = FIRST_NUMBER + int(take.source.get("first_frame", 0))
+    numbers = FIRST_NUMBER + take.footage_frames
     clip = "/" + Path(str(take.source.get("path", ""))).stem
     write_coding_sheet(
         path,
         [replace(from_event(event), clip=clip) for event in take.events],
-        lambda time_s: first + int(np.argmin(np.abs(take.time_s - time_s))),
+        lambda time_s: int(numbers[np.argmin(np.abs(take.time_s - time_s))]),
         samm=samm,
     )

@@ -39,13 +39,16 @@ class Paint:
         pictures = open_clip(path)
         self.size, self.sha256 = (clip.width, clip.height), pictures.sha256
         self._shape, self._count = (pictures.height, pictures.width), len(pictures.time_s)
-        if self._count not in (1, len(clip.time_s)):
-            text = f"The mask {path} has {self._count} pictures, {clip.path.name} has {len(clip.time_s)} frames."
+        if self._count > 1 and len(range(0, self._count, clip.step)) != len(clip.time_s):
+            count = f"{clip.path.name} has {clip.step * len(clip.time_s)} frames"
+            text = f"The mask {path} has {self._count} pictures, {count}."
             raise MicrofaceError("bad_mask", text, REMEDY)
         if abs(pictures.width * clip.height / (pictures.height * clip.width) - 1) > SHAPE:
             sizes = f"{pictures.width} x {pictures.height} px, {clip.path.name} {clip.width} x {clip.height} px"
             raise MicrofaceError("bad_mask", f"The mask {path} has {sizes}.", "Make both of one shape.")
-        self._packed = [zlib.compress(np.packbits(frame.luma > HALF).tobytes(), 1) for frame in frames(pictures)]
+        self._packed = [
+            zlib.compress(np.packbits(frame.luma > HALF).tobytes(), 1) for frame in frames(pictures, step=clip.step)
+        ]
 
     def picture(self, frame: int) -> Mask:
         """(H, W) in the footage's own pixels; those whose edge is painted count."""

@@ -13,7 +13,7 @@ from ...models.head.model import HeadModel
 from ...models.head.raster import project
 from ..errors import MicrofaceError
 from ..mesh import hidden_vertices, refuse_other_head, vertices_at
-from ..types import BRIDGED, Clip, Frame, Progress, Take
+from ..types import BRIDGED, Clip, Floats, Ints, Progress, Take
 from ..video import frames, write_video
 from ..video.sound import Samples, sound, sound_start
 from .drawing import Surface, Wireframe
@@ -53,44 +53,39 @@ def write_preview(
             `write_video` raises.
     """
     refuse_other_head(take, head)
-    first = int(take.source.get("first_frame", 0))
-    count = len(take.time_s)
-    if (clip.width, clip.height) != take.size or first + count > len(clip.time_s):
+    numbers, count = take.footage_frames, len(take.time_s)
+    if (clip.width, clip.height) != take.size or numbers[-1] >= len(clip.time_s):
         text = f"{clip.path} is not the footage of this take: its size or its length differ."
         raise MicrofaceError("other_clip", text, "Give the video that was reconstructed.")
     if not (take.valid <= BRIDGED).any():
         raise MicrofaceError("no_face", "The take holds no frame with a face.", "Choose another part with --range.")
-    fps = _mean_rate(clip, first, count)
+    time_s = clip.time_s[numbers]
+    fps = float((count - 1) / (time_s[-1] - time_s[0])) if count > 1 else clip.fps  # where it varies, of this stretch
     step, rate = _pace(count, fps)
     slower = fps / step / rate
     panels = _Panels(take, head, magnification, _speed(slower))
-    pictures = _pictures(panels, frames(clip, first, first + count, step), first, count, progress)
+    pictures = _pictures(panels, clip, numbers, step, progress)
     if slower < REAL:  # at the footage's own times, which need not be regular
-        time_s = clip.time_s[first : first + count : step] - clip.time_s[first]
-        write_video(path, pictures, rate, sound=_sound(clip, first, count), time_s=time_s.tolist())
+        shown_s = (time_s - time_s[0])[::step]
+        write_video(path, pictures, rate, sound=_sound(clip, time_s, 1 / fps), time_s=shown_s.tolist())
     else:
         write_video(path, pictures, rate)
 
 
-def _mean_rate(clip: Clip, first: int, count: int) -> float:
-    """Frames a second of a stretch: where the rate varies it is not the clip's."""
-    time = clip.time_s[first : first + count]
-    return float((count - 1) / (time[-1] - time[0])) if count > 1 else clip.fps
-
-
-def _sound(clip: Clip, first: int, count: int) -> Iterator[Samples] | None:
-    """The sound of a stretch; None where the footage has none at all."""
+def _sound(clip: Clip, time_s: Floats, last_s: float) -> Iterator[Samples] | None:
+    """The sound of a stretch whose last picture stands for `last_s`; None where the footage has none at all."""
     if sound_start(clip.path) is None:
         return None
-    return sound(clip.path, float(clip.time_s[first]), float(clip.time_s[first + count - 1]) + 1 / clip.fps)
+    return sound(clip.path, float(time_s[0]), float(time_s[-1]) + last_s)
 
 
-def _pictures(
-    panels: _Panels, footage: Iterator[Frame], first: int, count: int, progress: Progress
-) -> Iterator[NDArray[np.uint8]]:
-    for frame in footage:
-        progress("preview", (frame.index - first) / count)
-        yield panels.draw(frame.rgb, frame.index - first)
+def _pictures(panels: _Panels, clip: Clip, numbers: Ints, step: int, progress: Progress) -> Iterator[NDArray[np.uint8]]:
+    """Those of every `step`-th frame of a take, which has these numbers in the footage."""
+    apart = step * int(numbers[1] - numbers[0]) if len(numbers) > 1 else 1
+    footage = frames(clip, int(numbers[0]), int(numbers[-1]) + 1, apart)
+    for row, frame in zip(range(0, len(numbers), step), footage, strict=True):
+        progress("preview", row / len(numbers))
+        yield panels.draw(frame.rgb, row)
 
 
 def _pace(count: int, fps: float) -> tuple[int, float]:

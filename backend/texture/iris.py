@@ -21,7 +21,7 @@ def iris_colour(take: Take, head: HeadModel, clip: Clip) -> tuple[int, int, int]
     Raises:
         MicrofaceError: as `video.frames`.
     """
-    first, faces = int(take.source.get("first_frame", 0)), head.faces[solid(head)]
+    faces, numbers = head.faces[solid(head)], take.footage_frames
     part = head.face_part[solid(head)]
     if "iris" not in head.part_names:
         return None
@@ -29,7 +29,7 @@ def iris_colour(take: Take, head: HeadModel, clip: Clip) -> tuple[int, int, int]
     for index in chosen_frames(take).tolist():
         triangle, _ = rasterise(project(vertices_at(take, head, index), take.camera), faces, *take.size)
         iris = (triangle >= 0) & (part[triangle] == head.part_names.index("iris"))
-        frame = next(frames_of(clip, first + index, first + index + 1))
+        frame = next(frames_of(clip, int(numbers[index]), int(numbers[index]) + 1))
         seen.append(frame.rgb[iris])
     pixels = np.concatenate(seen)
     if len(pixels) < FEWEST:

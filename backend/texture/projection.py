@@ -56,10 +56,10 @@ def projected(take: Take, head: HeadModel, clip: Clip, atlas: Atlas, progress: P
     face = _soft_face(head)
     near = atlas.at(face) > 0
     part = atlas.part(near)
-    first, wanted = int(take.source.get("first_frame", 0)), chosen_frames(take)
+    numbers, wanted = take.footage_frames, chosen_frames(take)
     for number, index in enumerate(wanted.tolist()):
         progress("texture", number / len(wanted))
-        frame = next(frames_of(clip, first + index, first + index + 1))
+        frame = next(frames_of(clip, int(numbers[index]), int(numbers[index]) + 1))
         shown = face * ~hidden_vertices(take, index)
         where, seen = _seen(vertices_at(take, head, index), head, part, shown, take)
         colour[near] += seen[:, None] * _sampled(frame.rgb, where)

@@ -14,6 +14,7 @@ from ..crew import in_order
 from ..errors import MicrofaceError
 from ..types import Clip, Frame, Progress, Settings, Tracks
 from ..video import frames
+from ..wanted import wanted_frames
 from .choice import read_choice
 from .face_tracker import FaceTracker
 from .follower import Follower
@@ -38,7 +39,7 @@ def track(clip: Clip, settings: Settings, progress: Progress, look: Look | None 
     Raises:
         MicrofaceError: `bad_range`, `bad_face`, `no_face`, `no_such_face` or `face_too_small`.
     """
-    wanted = _range(clip, settings)
+    wanted = wanted_frames(clip, settings)
     # One thread for the nets, the other core decodes: a second one would mostly spin while it waits for pictures.
     follower = Follower(FaceTracker(settings.device, threads=1), read_choice(settings.face))
     step = max(1, round(clip.fps / TRACKS_PER_SECOND))
@@ -86,15 +87,6 @@ def _converted(frame: Frame, due: set[int]) -> Frame:
     """The frame with its luma, and its colours if it is due, read already."""
     _ = frame.luma, frame.rgb if frame.index in due else None
     return frame
-
-
-def _range(clip: Clip, settings: Settings) -> range:
-    count = len(clip.time_s)
-    start, stop = settings.range or (0, count)
-    if not 0 <= start < min(stop, count):
-        text = f"There are no frames {start}:{stop} in {clip.path}, which has {count}."
-        raise MicrofaceError("bad_range", text, f"Choose a range inside 0:{count}.")
-    return range(start, min(stop, count))
 
 
 def _tracks(found: list[tuple[int, int, NDArray[np.float32] | None, float]], cuts: list[int]) -> Tracks:

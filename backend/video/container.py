@@ -71,7 +71,7 @@ def frames(clip: Clip, wanted: range) -> Iterator[Frame]:
 
 
 def _damaged(clip: Clip, index: int) -> MicrofaceError:
-    text = f"Frame {index} of {clip.path} cannot be decoded."
+    text = f"Frame {index * clip.step} of {clip.path} cannot be decoded."
     return MicrofaceError("damaged", text, "Convert the video again, or choose frames before or after it with --range.")
 
 

@@ -48,12 +48,13 @@ def frames(clip: Clip, wanted: range) -> Iterator[Frame]:
     """Read the images `wanted`, one at a time."""
     files = _files(clip.path)
     for index in wanted:
-        if index >= len(files):
-            raise MicrofaceError("no_file", f"Image {index} of {clip.path} is gone.", "Open the folder again.")
-        samples = _read(files[index])
+        place = index * clip.step
+        if place >= len(files):
+            raise MicrofaceError("no_file", f"Image {place} of {clip.path} is gone.", "Open the folder again.")
+        samples = _read(files[place])
         if samples.shape[:2] != (clip.height, clip.width):
             size = f"{samples.shape[1]} x {samples.shape[0]}"
-            text = f"{files[index]} has {size} px, the first image {clip.width} x {clip.height} px."
+            text = f"{files[place]} has {size} px, the first image {clip.width} x {clip.height} px."
             raise MicrofaceError("mixed_sizes", text, "Use images of one size.")
         yield Frame(index, float(clip.time_s[index]), StillPicture(samples))
 

@@ -121,8 +121,9 @@ def corrective_note(collection: bpy.types.Collection) -> str:
 
 
 def _times(take: Take, path: Path, clip: Clip | None) -> NDArray[np.floating[Any]]:
-    """Times of the footage's frames from its first on: the take's own, unless it covers a later part only."""
-    if clip is None and take.source.get("first_frame", 0):
+    """Times of the footage's frames from its first on: the take's own, unless it covers a part of them only."""
+    numbers = take.footage_frames
+    if clip is None and numbers[-1] >= len(numbers):
         clip = open_clip(path)
     return take.time_s if clip is None else clip.time_s
 

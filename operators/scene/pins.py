@@ -82,9 +82,8 @@ def read_pins(collection: bpy.types.Collection, camera: bpy.types.Object, take: 
 
 def _seen(take: Take, head: HeadModel, frame: int) -> Array:
     """Vertices (V, 3) camera space m in a frame of the footage; where it has no result, in the nearest that has one."""
-    row = frame - int(take.source.get("first_frame", 0))
     told = np.flatnonzero(np.isfinite(take.translation[:, 0]))
-    return vertices_at(take, head, int(told[np.argmin(np.abs(told - row))]))
+    return vertices_at(take, head, int(told[np.argmin(np.abs(take.footage_frames[told] - frame))]))
 
 
 def _place(

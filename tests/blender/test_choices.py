@@ -33,7 +33,7 @@ def test_presets_choose_together_and_defaults_undo_all(addon: ModuleType) -> Non
     bpy.ops.microface.preset(purpose="LOOK")
     assert (choice.detail, choice.rate, choice.live_correctives) == (True, "footage", False)
     choice.use_range, choice.use_neutral, choice.face, choice.lens_from = True, True, "1", "KNOWN"
-    choice.head, choice.result = "flame", "REPLACE"
+    choice.head, choice.result, choice.quality = "flame", "REPLACE", "draft"
     choice.exclude.add()
     bpy.ops.microface.preset(purpose="RESET")
     assert {name: getattr(choice, name) for name in untouched} == untouched

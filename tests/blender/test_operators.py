@@ -283,14 +283,16 @@ def test_unregistering_ends_a_running_job(
 
 def test_settings_become_options_of_the_command_line(addon: ModuleType) -> None:
     choice = properties.settings(bpy.context)
-    assert options(bpy.context) == []
+    assert options(bpy.context) == ["--quality", "full"]
+    choice.quality = "draft"
     choice.face, choice.use_range, choice.range_start, choice.range_end = "320,240", True, 5, 25
     for start, end in ((7, 9), (12, 15)):
         span = choice.exclude.add()
         span.start, span.end = start, end
     choice.lens_from, choice.lens = "KNOWN", 18 / np.tan(np.radians(20))
     excluded = ["--exclude", "7:9", "--exclude", "12:15"]
-    assert options(bpy.context) == ["--face", "320,240", "--range", "5:25", *excluded, "--fov", "40.0000"]
+    given = ["--quality", "draft", "--face", "320,240", "--range", "5:25", *excluded, "--fov", "40.0000"]
+    assert options(bpy.context) == given
 
 
 @pytest.mark.parametrize("fit", ["HORIZONTAL", "VERTICAL", "AUTO"])
@@ -303,7 +305,7 @@ def test_the_scenes_camera_gives_the_angle_across_its_picture(addon: ModuleType,
     scene.camera = camera
     properties.settings(bpy.context).lens_from = "CAMERA"
     across = {"HORIZONTAL": 36, "VERTICAL": 24 * 600 / 800, "AUTO": 36 * 600 / 800}[fit]  # mm; AUTO is the longer side
-    option, value = options(bpy.context)
+    *_, option, value = options(bpy.context)
     assert option == "--fov"
     assert float(value) == pytest.approx(2 * np.degrees(np.arctan(across / 2 / 50)), abs=1e-3)
 

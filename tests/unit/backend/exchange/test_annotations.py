@@ -73,7 +73,7 @@ def test_a_sheet_of_samm_begins_with_prose(tmp_path: Path) -> None:
 
 
 def test_frames_of_footage_without_a_constant_rate() -> None:
-    time_of = take_times(np.array([0.0, 0.03, 0.08, 0.10]), first=46)
+    time_of = take_times(np.array([0.0, 0.03, 0.08, 0.10]), np.arange(46, 50))
     assert [time_of(frame) for frame in (46, 47, 48, 49)] == pytest.approx([0, 0.03, 0.08, 0.10])
     assert time_of(51) == pytest.approx(0.10 + 2 * 0.1 / 3)
     assert time_of(45) == pytest.approx(-0.1 / 3)
