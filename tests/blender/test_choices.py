@@ -64,7 +64,9 @@ def test_the_preview_range_means_the_videos_frames(
     from microface.operators.takes import FILE
 
     monkeypatch.setattr(
-        files, "read_take", lambda path: SimpleNamespace(time_s=np.arange(100, 200) / 25, source={"first_frame": 100})
+        files,
+        "read_take",
+        lambda path: SimpleNamespace(time_s=np.arange(100, 200) / 25, footage_frames=np.arange(100, 200)),
     )
     scene = bpy.context.scene
     collection = bpy.data.collections.new("take")

@@ -22,7 +22,7 @@ os.environ["MICROFACE_CACHE"] = str(OUT / "cache")
 
 # Measured on a screenshot: no API tells where buttons are. Pixels of the screen from its top left.
 SCREEN_HEIGHT = 900
-CONFIRM = (-60, 177)  # of the dialog, from where the mouse was when it opened
+CONFIRM = (-60, 203)  # of the dialog, from where the mouse was when it opened
 EMPTY_ROW = 33.0  # nothing stands there
 HEADERS = (6.9, 5.55)  # Corrections and Settings, in button heights below the sidebar's top; the lower one first
 

@@ -160,6 +160,20 @@ def test_a_range_of_the_footage(head, make_take, tmp_path):
     np.testing.assert_array_equal(numbers_of(shown(collection, [7, 8], tmp_path)), [50, 58])
 
 
+def test_the_footage_under_a_draft(head, make_take, tmp_path):
+    """Every third frame has a result; the scene runs at a third of the rate, and each of its frames shows the frame of its key."""
+    path = write_numbered(tmp_path / "fast.mp4", np.arange(90) / 75)
+    clip = open_clip(path)
+    take = make_take(head, frames=30)
+    take = replace(
+        take, time_s=clip.time_s[::3], size=(clip.width, clip.height),
+        source={"fps": 25.0, "first_frame": 0, "frame_step": 3},
+    )  # fmt: skip
+    collection = build_scene(bpy.context, take, head, clip_path=path)
+    assert bpy.context.scene.render.fps == 25
+    np.testing.assert_array_equal(numbers_of(shown(collection, [1, 2, 17, 30], tmp_path)), [0, 3, 48, 87])
+
+
 def test_a_folder_of_images_with_gaps_in_its_numbers(head, make_take, tmp_path):
     scene_with_work()
     folder = tmp_path / "images"
