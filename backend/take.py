@@ -13,7 +13,8 @@ Times are seconds, lengths metres, angles radians, sizes on the picture pixels; 
 of the face the frame stays valid: `covered` names the patches (`patch` says which a vertex belongs to), `seen` how much
 of each unit's evidence is left. Events are columns, one row an event; `event_units` joins the unit names with commas.
 `noise_px[k]` belongs to the region `noise_regions[k]`; `noise_reason` is one word. `head`, `source`, `settings` and
-`software` are JSON objects.
+`software` are JSON objects. Of `source`, `fps` is the take's own mean rate, row t is the footage's frame `first_frame +
+t * frame_step`, from 0 (a step above 1 is a draft's); frames in `settings` are the footage's.
 """
 
 from __future__ import annotations
@@ -222,6 +223,7 @@ def _take(arrays: Arrays) -> Take:
     _plausible(arrays)
     values: dict[str, Any] = {name: arrays[name] for name in _PLAIN}
     values |= {name: _object(arrays, name) for name in _JSON}
+    _numbered(values["source"])
     values |= {name: tuple(arrays[name].tolist()) for name in _NAMES}
     width, height = arrays["size"].tolist()
     noise = dict(zip(arrays["noise_regions"].tolist(), arrays["noise_px"].tolist(), strict=True))
@@ -244,6 +246,13 @@ def _plausible(arrays: Arrays) -> None:
     for name in ("landmark_frames", "template_frames"):
         if ((arrays[name] < 0) | (arrays[name] >= len(time_s))).any():
             raise npz.Mismatch(f"'{name}' points beyond the clip")
+
+
+def _numbered(source: dict[str, Any]) -> None:
+    """The numbers of the footage's frames can be counted with."""
+    for name, least in (("first_frame", 0), ("frame_step", 1)):
+        if not isinstance(number := source.get(name, least), int) or number < least:
+            raise npz.Mismatch(f"'source' has {number!r} as {name}")
 
 
 def _object(arrays: Arrays, name: str) -> dict[str, Any]:

@@ -158,6 +158,8 @@ HOSTILE = {
     "cut array": lambda m: m.update({"shape.npy": m["shape.npy"][:-4]}),
     "no JSON": lambda m: m.update({"head.npy": npy(np.array("{oops"))}),
     "JSON list": lambda m: m.update({"head.npy": npy(np.array("[1]"))}),
+    "first frame is text": lambda m: m.update({"source.npy": npy(np.array('{"first_frame": "x"}'))}),
+    "step of nothing": lambda m: m.update({"source.npy": npy(np.array('{"frame_step": 0}'))}),
     "no share": lambda m: m.update({"detail_kept.npy": npy(np.array(np.nan, np.float32))}),
     "time runs back": lambda m: m.update({"time_s.npy": npy(-np.arange(7.0))}),
     "unknown validity": lambda m: m.update({"valid.npy": npy(np.full(7, 9, np.uint8))}),
