@@ -77,7 +77,8 @@ def reconstruct_clip(clip: Clip, head: HeadModel, settings: Settings, progress: 
         store: where tracks and fits of earlier runs are found and kept.
     """
     looked_at, chosen = drafted(clip, settings)
-    return replace(_take(looked_at, head, chosen, progress, store), settings=asdict(settings))
+    take = _take(looked_at, head, chosen, progress, store)
+    return replace(take, settings=asdict(settings))  # as the user said them: in frames of the footage
 
 
 def _take(clip: Clip, head: HeadModel, settings: Settings, progress: Progress, store: Store) -> Take:

@@ -40,8 +40,7 @@ class Paint:
         self.size, self.sha256 = (clip.width, clip.height), pictures.sha256
         self._shape, self._count = (pictures.height, pictures.width), len(pictures.time_s)
         if self._count > 1 and len(range(0, self._count, clip.step)) != len(clip.time_s):
-            count = f"{clip.path.name} has {clip.step * len(clip.time_s)} frames"
-            text = f"The mask {path} has {self._count} pictures, {count}."
+            text = f"The mask {path} has {self._count} pictures, {clip.path.name} another number of frames."
             raise MicrofaceError("bad_mask", text, REMEDY)
         if abs(pictures.width * clip.height / (pictures.height * clip.width) - 1) > SHAPE:
             sizes = f"{pictures.width} x {pictures.height} px, {clip.path.name} {clip.width} x {clip.height} px"

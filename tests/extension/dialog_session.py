@@ -141,6 +141,14 @@ def takes() -> list[bpy.types.Collection]:
     return [one for one in bpy.context.scene.collection.children_recursive if one.get("microface_take")]
 
 
+def keys(take: bpy.types.Collection) -> list[float]:
+    """Scene frames of the keys of a head."""
+    head = next(thing for thing in take.objects if thing.type == "MESH")
+    strip = head.data.shape_keys.animation_data.action.layers[0].strips[0]
+    curve = next(curve for bag in strip.channelbags for curve in bag.fcurves)
+    return [key.co.x for key in curve.keyframe_points]
+
+
 def drop() -> Steps:
     """What Blender's drop does: it calls the operator with the file; the dialog opens at the mouse."""
     _, region = place("WINDOW")
@@ -218,7 +226,12 @@ def steps() -> Steps:
     yield 0.5
     facts["takes"].append(len(takes()))  # type: ignore[attr-defined]
 
-    choice().source = str(OUT / "gone.mp4")
+    choice().quality = "draft"
+    yield from run("draft")
+    facts["draft_keys"], facts["rate"] = keys(takes()[-1]), bpy.context.scene.render.fps
+    yield from shot("draft")
+
+    choice().quality, choice().source = "full", str(OUT / "gone.mp4")
     yield from run("missing")
     facts["missing"] = state().code
     yield from click(*in_sidebar(0.5, EMPTY_ROW))  # the error also pops up at the mouse, until the mouse leaves

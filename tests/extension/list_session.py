@@ -246,13 +246,16 @@ def finish(error: str = "") -> None:
 
 
 def tick() -> float | None:
+    wait, failed = None, True
     try:
-        return next(RUN)
-    except StopIteration:
+        wait = next(RUN, None)
+        failed = False
+    finally:
+        if failed:  # the timer is gone: left open, the window would stay for ever
+            finish(traceback.format_exc())
+    if wait is None:
         finish()
-    except Exception:  # the last stop: a timer's exception would leave the window open for ever
-        finish(traceback.format_exc())
-    return None
+    return wait
 
 
 RUN = steps()

@@ -127,13 +127,16 @@ def finish(error: str = "") -> None:
 
 
 def tick() -> float | None:
+    pause, failed = None, True
     try:
-        return next(RUN)
-    except StopIteration:
+        pause = next(RUN, None)
+        failed = False
+    finally:
+        if failed:  # the timer is gone: left open, the window would stay for ever
+            finish(traceback.format_exc())
+    if pause is None:
         finish()
-    except Exception:  # the last stop: a timer's exception would leave the window open for ever
-        finish(traceback.format_exc())
-    return None
+    return pause
 
 
 RUN = steps()

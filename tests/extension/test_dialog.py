@@ -45,6 +45,14 @@ def test_the_same_settings_give_the_take_without_the_work(facts: dict[str, Any])
     assert "Tracking" not in facts["stages"]["corrected"]
 
 
+def test_a_draft_has_keys_about_thirty_times_a_second(facts: dict[str, Any]) -> None:
+    """The scene runs at the video's own rate since the first job."""
+    step = max(1, round(facts["rate"] / 30))
+    assert len(facts["draft_keys"]) > 10
+    assert facts["draft_keys"] == pytest.approx([1 + step * k for k in range(len(facts["draft_keys"]))], abs=1e-3)
+    assert "Tracking" in facts["stages"]["draft"] or step == 1
+
+
 def test_a_missing_video_is_said_with_the_next_step(facts: dict[str, Any]) -> None:
     assert facts["missing"] == "no_file"
 
@@ -60,5 +68,5 @@ def test_quitting_in_the_middle_of_a_job_leaves_no_complaint(
 
 
 def test_every_state_was_photographed(session: Path, facts: dict[str, Any]) -> None:
-    wanted = {"dialog", "dialog_progress", "dialog_result", "corrections", "takes", "next_step"}
+    wanted = {"dialog", "dialog_progress", "dialog_result", "corrections", "takes", "draft", "next_step"}
     assert wanted <= {path.stem for path in session.glob("*.png")}
