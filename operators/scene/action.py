@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ...backend.types import Take
 from ...models.head.model import HeadModel
 from ...models.head.regions import region_of
-from ...models.head.rotation import rotation_matrix
 from .. import compat
 from ..head import NAMES
+from .joint_shift import bone_places, shift_bone
 from .performance import Channel, keyed_frames
 from .space import head_location
 
@@ -117,24 +117,18 @@ def _colour(region: str, number: int) -> tuple[float, float, float]:
 
 
 def _key_bones(bag: Any, take: Take, head: HeadModel, keyed: NDArray[np.bool_], timing: tuple[Floats, Any]) -> None:
-    pose, place = take.pose[keyed].astype(np.float64), joint_places(take, head, keyed)
-    for joint, vectors, places in zip(take.joint_names, pose.swapaxes(0, 1), place.swapaxes(0, 1), strict=True):
+    """Turns and places: the root's is the head's, and expressions may shift joints."""
+    pose, shift = take.pose[keyed].astype(np.float64), head.joint_shift(take.expression[keyed])
+    place = bone_places(shift, pose)
+    place[:, 0] += head_location(take.translation[keyed])
+    columns = (take.joint_names, *(each.swapaxes(0, 1) for each in (pose, place, shift)))
+    for joint, vectors, places, shifts in zip(*columns, strict=True):
         group = bag.groups.new(joint)
         _key_vector(bag, group, f'pose.bones["{joint}"].rotation_quaternion', quaternions(vectors), timing)
         if places.any():
             _key_vector(bag, group, f'pose.bones["{joint}"].location', places, timing)
-
-
-def joint_places(take: Take, head: HeadModel, keyed: NDArray[np.bool_]) -> Array:
-    """Locations (N, J, 3) of the bones: the root's is the head's place.
-
-    On heads whose expressions move the joints, a joint that turns by R about a centre moved by d from its bone's rest
-    is the bone turned by R and shifted by d - R d.
-    """
-    moved = head.joint_shift(take.expression[keyed])
-    place = moved - np.einsum("njab,njb->nja", rotation_matrix(take.pose[keyed]), moved)
-    place[:, 0] += head_location(take.translation[keyed])
-    return np.asarray(place)
+        if shifts.any():
+            _key_vector(bag, group, f'pose.bones["{shift_bone(joint)}"].location', shifts, timing)
 
 
 def _key_vector(bag: Any, group: Any, path: str, values: Array, timing: tuple[Floats, Any]) -> None:

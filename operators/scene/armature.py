@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rig: one bone per joint of the head, and a hidden one beside each whose turns have a strength."""
+"""The rig: one bone per joint of the head, and hidden ones beside those that strength turns or moves."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...backend.types import Take
 from ...models.head.model import HeadModel
+from .joint_shift import place_bone, shift_bone, shifted_joints
 from .space import STAND
 from .strength import JOINTS, companion
 
@@ -28,14 +29,30 @@ def build_armature(
     collection.objects.link(rig)
     rig.matrix_world = STAND
     rig.data.display_type = "STICK"
-    _add_bones(context, rig, head, head.joints(take.shape))
+    _add_bones(context, rig, head, head.joints(take.shape), _hidden(take, head))
     for bone in rig.pose.bones:
         bone.rotation_mode = "QUATERNION"
-    _hide_companions(armature)
+    hidden = armature.collections.new("Strength")
+    hidden.is_visible = False
+    for name in _hidden(take, head):
+        hidden.assign(armature.bones[name])
     return rig
 
 
-def _add_bones(context: bpy.types.Context, rig: bpy.types.Object, head: HeadModel, joints: NDArray[np.float64]) -> None:
+def _hidden(take: Take, head: HeadModel) -> dict[str, str]:
+    """Names of the hidden bones, and the joint beside which each stands."""
+    turned = {companion(joint): joint for joint in JOINTS if joint in head.joint_names}
+    moved = {name: joint for joint in shifted_joints(take, head) for name in (shift_bone(joint), place_bone(joint))}
+    return turned | moved
+
+
+def _add_bones(
+    context: bpy.types.Context,
+    rig: bpy.types.Object,
+    head: HeadModel,
+    joints: NDArray[np.float64],
+    hidden: dict[str, str],
+) -> None:
     """Bones can be made in edit mode only."""
     if context.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
@@ -49,22 +66,13 @@ def _add_bones(context: bpy.types.Context, rig: bpy.types.Object, head: HeadMode
         bone.roll = 0
         bone.parent = bones[parent] if parent >= 0 else None
         bones.append(bone)
-    for bone in bones:
-        if bone.name in JOINTS:
-            _add_companion(rig.data.edit_bones, bone)
+    for name, joint in hidden.items():
+        _add_hidden(rig.data.edit_bones, name, bones[head.joint_names.index(joint)])
     bpy.ops.object.mode_set(mode="OBJECT")
 
 
-def _add_companion(bones: bpy.types.ArmatureEditBones, bone: bpy.types.EditBone) -> None:
-    """The bone that turns `strength` times as far (strength.py), with the same rest."""
-    stronger = bones.new(companion(bone.name))
-    stronger.head, stronger.tail, stronger.roll = bone.head, bone.tail, bone.roll
-    stronger.parent, stronger.use_deform = bone.parent, False
-
-
-def _hide_companions(armature: bpy.types.Armature) -> None:
-    hidden = armature.collections.new("Strength")
-    hidden.is_visible = False
-    for joint in JOINTS:
-        if companion(joint) in armature.bones:
-            hidden.assign(armature.bones[companion(joint)])
+def _add_hidden(bones: bpy.types.ArmatureEditBones, name: str, beside: bpy.types.EditBone) -> None:
+    """A bone with the rest of another one, which moves no skin."""
+    bone = bones.new(name)
+    bone.head, bone.tail, bone.roll = beside.head, beside.tail, beside.roll
+    bone.parent, bone.use_deform = beside.parent, False

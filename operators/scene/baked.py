@@ -21,6 +21,7 @@ from ...models.head.regions import REGIONS, region_of
 from ..compat import channelbag
 from ..head import is_head, strength_property
 from .action import LINEAR, add_curve, key_path, quaternions
+from .joint_shift import place_bone
 from .mesh import slider_range
 from .strength import JOINTS, PREFIX, companion
 
@@ -33,6 +34,7 @@ class Shown:
 
     keys: dict[str, Array] = field(default_factory=dict)  #: (N,) values of shape keys
     turns: dict[str, Array] = field(default_factory=dict)  #: (N, 4) w x y z of bones, against their rest
+    places: dict[str, Array] = field(default_factory=dict)  #: (N, 3) m, locations of bones that expressions shift
 
 
 def shown(scene: bpy.types.Scene, thing: bpy.types.Object, rig: bpy.types.Object, frames: Array) -> Shown:
@@ -44,17 +46,26 @@ def shown(scene: bpy.types.Scene, thing: bpy.types.Object, rig: bpy.types.Object
     if not _acts(thing) and not _stacked(thing, rig):
         return Shown()
     blocks = thing.data.shape_keys.key_blocks
-    names, joints = [key.name for key in blocks], [joint for joint in JOINTS if companion(joint) in rig.pose.bones]
+    names, bones = [key.name for key in blocks], rig.pose.bones
+    joints = [joint for joint in JOINTS if companion(joint) in bones]
+    shifted = [bone.name for bone in bones if place_bone(bone.name) in bones]
     values, turns = np.empty((len(frames), len(blocks)), np.float32), np.empty((len(frames), len(joints), 4))
+    places = np.empty((len(frames), len(shifted), 3))
     here, between = scene.frame_current, scene.frame_subframe
     for row, frame in enumerate(frames):
         whole = int(np.floor(frame))
         scene.frame_set(whole, subframe=float(frame - whole))
         blocks.foreach_get("value", values[row])
         for column, joint in enumerate(joints):
-            turns[row, column] = tuple(rig.pose.bones[companion(joint)].rotation_axis_angle)
+            turns[row, column] = tuple(bones[companion(joint)].rotation_axis_angle)
+        for column, joint in enumerate(shifted):
+            places[row, column] = bones[joint].location + bones[place_bone(joint)].location
     scene.frame_set(here, subframe=between)
-    return Shown(_together(names, values.astype(np.float64)), dict(zip(joints, _rotations(turns), strict=True)))
+    return Shown(
+        _together(names, values.astype(np.float64)),
+        dict(zip(joints, _rotations(turns), strict=True)),
+        dict(zip(shifted, places.swapaxes(0, 1), strict=True)),
+    )
 
 
 def _acts(thing: bpy.types.Object) -> bool:
@@ -95,7 +106,7 @@ def plain(thing: bpy.types.Object, rig: bpy.types.Object, shown: Shown) -> Itera
     animation = rig.animation_data
     stack = (animation.use_nla, animation.action_blend_type) if animation else None
     lent = own.copy()
-    constraints = [bone.constraints["Strength"] for bone in rig.pose.bones if "Strength" in bone.constraints]
+    constraints = [each for bone in rig.pose.bones for each in bone.constraints if each.name.startswith("Strength")]
     try:
         own.name = f"{name} with strength"
         lent.name = name
@@ -140,6 +151,8 @@ def write_shown(thing: bpy.types.Object, rig: bpy.types.Object, shown: Shown, fr
     bag = channelbag(rig.animation_data.action, rig.animation_data.action_slot)
     for joint, turns in shown.turns.items():
         _replace(bag, f'pose.bones["{joint}"].rotation_quaternion', turns, frames)
+    for joint, places in shown.places.items():
+        _replace(bag, f'pose.bones["{joint}"].location', places, frames)
 
 
 def _replace(bag: bpy.types.ActionChannelbag, path: str, values: Array, frames: Array) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from .strength import add_variable
+from .drivers import add_driver, add_variable
 
 Variables = dict[str, tuple[bpy.types.ID, str]]  #: name -> datablock and path
 Term = tuple[float, bpy.types.ID, str]  #: coefficient, datablock, path
@@ -37,14 +37,13 @@ def drive_own(carrier: bpy.types.Object, name: str, variables: Variables, expres
     """A driven property of the carrier; gives its path."""
     carrier[name] = value
     path = f'["{name}"]'
-    add_driver(carrier, path, -1, variables, expression)
+    drive(carrier, path, -1, variables, expression)
     return path
 
 
-def add_driver(owner: bpy.types.ID, path: str, index: int, variables: Variables, expression: str) -> None:
-    """Drive a property by plain arithmetic."""
-    driver = owner.driver_add(path, index).driver
-    driver.type = "SCRIPTED"
+def drive(owner: bpy.types.ID, path: str, index: int, variables: Variables, expression: str) -> None:
+    """Drive a property by an expression."""
+    driver = add_driver(owner, path, index)
     for name, (source, where) in variables.items():
         add_variable(driver, name, source, where)
     driver.expression = expression

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import bpy
 from mathutils import Matrix
 
-from .carrier import ANGLE, QUATERNION, Variables, add_driver, drive_own, value_name
+from .carrier import ANGLE, QUATERNION, Variables, drive, drive_own, value_name
 from .rig import Control
 from .rig_curves import Rest, matrix_of, paths_of, rotation_channel
 
@@ -28,7 +28,7 @@ def drive_rig(
             stands[control.owners[0]] = rests[number]
             continue
         for (owner, path), rest in zip(paths_of(control), rests[number], strict=True):
-            add_driver(owner, path, -1, {"v": (carrier, f'["{value_name(number)}"]')}, f"{rest:.7g}+v")
+            drive(owner, path, -1, {"v": (carrier, f'["{value_name(number)}"]')}, f"{rest:.7g}+v")
     for (bone, kind), axes in bones.items():
         variables: Variables = {"xyz"[axis]: (carrier, f'["{value_name(number)}"]') for axis, number in axes.items()}
         if kind == "location":
@@ -40,9 +40,7 @@ def drive_rig(
 def _shift(bone: bpy.types.PoseBone, rest: Matrix, variables: Variables) -> None:
     for index in range(3):
         words = [f"{rest[index]['xyz'.index(axis)]:+.7g}*{axis}" for axis in variables]
-        add_driver(
-            bone.id_data, bone.path_from_id("location"), index, variables, f"{rest[index][3]:.7g}{''.join(words)}"
-        )
+        drive(bone.id_data, bone.path_from_id("location"), index, variables, f"{rest[index][3]:.7g}{''.join(words)}")
 
 
 def _turn(carrier: bpy.types.Object, bone: bpy.types.PoseBone, rest: Rest, variables: Variables) -> None:
@@ -59,7 +57,7 @@ def _turn(carrier: bpy.types.Object, bone: bpy.types.PoseBone, rest: Rest, varia
         name = f"{_bone_name(bone)} {letter}"
         places[letter] = (carrier, drive_own(carrier, name, variables, expression))
     for index, expression in enumerate(_channels(bone.rotation_mode)):
-        add_driver(bone.id_data, bone.path_from_id(rotation_channel(bone)), index, places, expression)
+        drive(bone.id_data, bone.path_from_id(rotation_channel(bone)), index, places, expression)
 
 
 def _bone_name(bone: bpy.types.PoseBone) -> str:

@@ -96,7 +96,8 @@ def drive(result: MICROFACE_PG_result) -> None:
         drive_own(carrier, name, {"v": (root, strength_path(result, region))}, "v", getattr(result, name))
     matrix = raw.link @ mirror(controls) if result.mirror else raw.link
     matrix = matrix * factors(result)
-    acting = [number for number in range(len(controls)) if np.abs(matrix[:, number]).max(initial=0) > LEAST]
+    moved = _animated(controls)  # and would play where a control is switched off
+    acting = [k for k in range(len(controls)) if k in moved or np.abs(matrix[:, k]).max(initial=0) > LEAST]
     sources = _sources(carrier, head, raw.sources)
     low, high = limits(result, controls)
     for number in acting:
@@ -106,6 +107,16 @@ def drive(result: MICROFACE_PG_result) -> None:
         carrier.id_properties_ui(value_name(number)).update(description=controls[number].name)
     drive_rig(carrier, controls, rests, acting)
     root.update_tag()
+
+
+def _animated(controls: Sequence[Control]) -> set[int]:
+    """Controls that animation moves where no driver hides it."""
+    owners = {owner for control in controls for owner, _ in paths_of(control)}
+    played: set[tuple[bpy.types.ID, str]] = set()
+    for data in (owner.animation_data for owner in owners if owner.animation_data):
+        strips = (strip for track in data.nla_tracks for strip in track.strips)
+        played |= {(data.id_data, path) for one in (data, *strips) for path in paths_played(one)}
+    return {number for number, control in enumerate(controls) if played & set(paths_of(control))}
 
 
 def _sources(

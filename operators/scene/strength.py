@@ -5,7 +5,8 @@ The head object carries six custom properties (`strength`, `strength_mouth`, ...
 `strength ...`, whose drivers add what is missing: raw value times (strength - 1). Named units belong to one region. What
 no unit is, detail above all, may move several regions: it has one companion for each, which moves that region's share
 of the skin (`regions.py`), so that equal strengths give the same multiple of the whole. Jaw and eyes copy the rotation of
-a hidden bone that turns about the same axis, `strength` times as far (`armature.py` makes it).
+a hidden bone that turns about the same axis, `strength` times as far (`armature.py` makes it); where expressions move
+joints, these move so far too (`joint_shift.py`).
 
 Drivers are plain arithmetic on datablocks: they need neither Python nor this add-on, and go wherever the head goes.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import bpy
 import numpy as np
@@ -22,6 +24,8 @@ from ...models.head.model import HeadModel
 from ...models.head.regions import NOWHERE, REGIONS, region_of, region_shares
 from ..head import STRENGTH, strength_property
 from .action import key_path
+from .drivers import add_driver, add_variable
+from .joint_shift import drive_place, place_bone
 from .mesh import SLIDER_LIMIT, Array, share_within
 from .performance import Channel
 
@@ -29,7 +33,7 @@ MOST = 20.0
 PREFIX = "strength "
 JOINTS = {"jaw": "jaw", "eye_left": "eyes", "eye_right": "eyes"}  #: whose turns are expression, and the region of each
 NEGLIGIBLE = 1e-7  # m: what moves less at full strength is left out
-ANGLE = "2*min(s*r,{most:g})*atan2(sqrt(x*x+y*y+z*z),w)"  # of a unit quaternion, times the strength
+ANGLE = "2*{strength}*atan2(sqrt(x*x+y*y+z*z),w)"  # of a unit quaternion, times the strength
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,18 @@ def add_strength(thing: bpy.types.Object, rig: bpy.types.Object, head: HeadModel
     most = _add_properties(thing, channels)
     basis = np.empty(3 * len(head.template), np.float32)
     thing.data.shape_keys.reference_key.data.foreach_get("co", basis)
-    for companion in _companions(head, channels):
-        key = thing.shape_key_add(name=companion.name, from_mix=False)
-        key.data.foreach_set("co", basis + companion.displacement.astype(np.float32).ravel())
+    for added in _companions(head, channels):
+        key = thing.shape_key_add(name=added.name, from_mix=False)
+        key.data.foreach_set("co", basis + added.displacement.astype(np.float32).ravel())
         key.slider_min, key.slider_max, key.value = -SLIDER_LIMIT, SLIDER_LIMIT, 0.0
-        _drive_key(key, thing, companion, most[companion.region])
+        _drive_key(key, thing, added, most[added.region])
     for joint in JOINTS.keys() & set(head.joint_names):
         _drive_bone(rig, thing, joint, most[JOINTS[joint]])
+    for joint in head.joint_names:
+        if place_bone(joint) in rig.pose.bones:
+            region = JOINTS.get(joint, NOWHERE)
+            shown = companion(joint) if joint in JOINTS else joint
+            drive_place(rig, joint, shown, partial(_add_strengths, thing=thing, region=region, most=most[region]))
 
 
 def companion(name: str, region: str = NOWHERE) -> str:
@@ -104,44 +113,31 @@ def _companions(head: HeadModel, channels: list[Channel]) -> Iterator[_Companion
 
 
 def _drive_key(key: bpy.types.ShapeKey, thing: bpy.types.Object, companion: _Companion, most: float) -> None:
-    driver = key.driver_add("value").driver
-    driver.type = "SCRIPTED"
+    driver = add_driver(key, "value")
     add_variable(driver, "v", thing.data.shape_keys, key_path(companion.of))
-    product = _add_strengths(driver, thing, companion.region)
-    driver.expression = f"(min({product},{most:g})-1)*v" + (
-        f"/{companion.weakened:g}" if companion.weakened > 1 else ""
-    )
+    strength = _add_strengths(driver, thing, companion.region, most)
+    driver.expression = f"({strength}-1)*v" + (f"/{companion.weakened:g}" if companion.weakened > 1 else "")
 
 
 def _drive_bone(rig: bpy.types.Object, thing: bpy.types.Object, joint: str, most: float) -> None:
     """The hidden bone reads the raw channels of `joint`, which in turn copies its rotation."""
     stronger, bone = rig.pose.bones[companion(joint)], rig.pose.bones[joint]
     stronger.rotation_mode = "AXIS_ANGLE"
-    for index, expression in enumerate((ANGLE.format(most=most), "x", "y", "z")):
-        driver = stronger.driver_add("rotation_axis_angle", index).driver
-        driver.type = "SCRIPTED"
+    for index, expression in enumerate((ANGLE, "x", "y", "z")):
+        driver = add_driver(stronger, "rotation_axis_angle", index)
         for number, name in enumerate("wxyz"):
             add_variable(driver, name, rig, f'pose.bones["{joint}"].rotation_quaternion[{number}]')
-        _add_strengths(driver, thing, JOINTS[joint])
-        driver.expression = expression
+        strength = _add_strengths(driver, thing, JOINTS[joint], most)
+        driver.expression = expression.format(strength=strength)
     copy = bone.constraints.new("COPY_ROTATION")
     copy.name = "Strength"
     copy.target, copy.subtarget = rig, stronger.name
     copy.owner_space = copy.target_space = "LOCAL"
 
 
-def _add_strengths(driver: bpy.types.Driver, thing: bpy.types.Object, region: str) -> str:
-    """Variables for the strengths that act on a region; gives their product."""
+def _add_strengths(driver: bpy.types.Driver, thing: bpy.types.Object, region: str, most: float) -> str:
+    """Variables for the strengths that act on a region; gives their product, `most` at most."""
     add_variable(driver, "s", thing, f'["{STRENGTH}"]')
-    if region == NOWHERE:
-        return "s"
-    add_variable(driver, "r", thing, f'["{strength_property(region)}"]')
-    return "s*r"
-
-
-def add_variable(driver: bpy.types.Driver, name: str, owner: bpy.types.ID, path: str) -> None:
-    variable = driver.variables.new()
-    variable.name, variable.type = name, "SINGLE_PROP"
-    target = variable.targets[0]
-    target.id_type = owner.id_type
-    target.id, target.data_path = owner, path
+    if region != NOWHERE:
+        add_variable(driver, "r", thing, f'["{strength_property(region)}"]')
+    return f"min({'s*r' if region else 's'},{most:g})"

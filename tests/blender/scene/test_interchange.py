@@ -134,9 +134,12 @@ def test_from_a_scene_of_another_rate_and_footage_of_none(head, make_take, tmp_p
     assert_comes_back(take, head, tmp_path / f"a{suffix}", clock)
 
 
+@pytest.mark.parametrize("joints_move", [False, True])
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_what_strength_shows_is_what_comes_back(head, make_take, tmp_path, suffix):
+def test_what_strength_shows_is_what_comes_back(head, make_take, tmp_path, suffix, joints_move):
     """Against Blender's own evaluated mesh, with regions that differ and a strength that is keyed."""
+    if joints_move:  # with the expression, as FLAME's do
+        head = replace(head, joint_expression=np.random.default_rng(4).normal(0, 0.004, (len(head.expression), 5, 3)))
     take = make_take(head, frames=24)
     take = replace(take, expression=np.clip(take.expression, -1, 1), pose=take.pose * np.float32(0.3))
     build_scene(bpy.context, take, head, clip_path="clip.mp4")
