@@ -27,10 +27,7 @@ def crossing_pairs(vertices: Floats, faces: NDArray[np.integer[Any]]) -> Rows:
     apart = (faces[pairs[:, 0], :, None] != faces[pairs[:, 1], None]).all((1, 2))
     pairs = pairs[apart]
     first, second = corner[pairs[:, 0]], corner[pairs[:, 1]]
-    hit = np.zeros(len(pairs), bool)
-    for start, end in ((0, 1), (1, 2), (2, 0)):
-        hit |= _pierces(first[:, start], first[:, end], second) | _pierces(second[:, start], second[:, end], first)
-    return pairs[hit]
+    return pairs[_pierces(first, second) | _pierces(second, first)]
 
 
 def _near(low: Array, high: Array) -> Rows:
@@ -50,18 +47,25 @@ def _near(low: Array, high: Array) -> Rows:
     return np.concatenate(found) if found else np.zeros((0, 2), np.int64)
 
 
-def _pierces(start: Array, end: Array, triangle: Array) -> NDArray[np.bool_]:
-    """Whether segments (N, 3) pass through the inside of triangles (N, 3 corners, 3)."""
-    a, b, c = triangle[:, 0], triangle[:, 1], triangle[:, 2]
-    normal = np.cross(b - a, c - a)
-    before, behind = _dot(start - a, normal), _dot(end - a, normal)
-    through = before * behind < 0
-    share = before / np.where(through, before - behind, 1)
-    point = start + share[:, None] * (end - start)
-    for one, other in ((a, b), (b, c), (c, a)):
-        through &= _dot(np.cross(other - one, point - one), normal) > 0
-    return through
+def _pierces(first: Array, second: Array) -> NDArray[np.bool_]:
+    """Whether an edge of the first of two triangles (P, 3 corners, 3) each passes through the inside of the second."""
+    normal = _cross(second[:, 1] - second[:, 0], second[:, 2] - second[:, 0])
+    side = np.einsum("pkc,pc->pk", first - second[:, :1], normal)
+    pair, edge = np.nonzero(side * np.roll(side, -1, 1) < 0)  # its ends lie on both sides of the second's plane
+    start, end, across = first[pair, edge], first[pair, (edge + 1) % 3], normal[pair]
+    before, behind = side[pair, edge], side[pair, (edge + 1) % 3]
+    point = start + (before / (before - behind))[:, None] * (end - start)
+    inside = np.ones(len(pair), bool)
+    for one, other in ((0, 1), (1, 2), (2, 0)):
+        a, b = second[pair, one], second[pair, other]
+        inside &= np.einsum("pc,pc->p", _cross(b - a, point - a), across) > 0
+    out = np.zeros(len(first), bool)
+    out[pair[inside]] = True
+    return out
 
 
-def _dot(a: Array, b: Array) -> Array:
-    return np.asarray((a * b).sum(-1))
+def _cross(a: Array, b: Array) -> Array:
+    """The vector product of rows (P, 3); NumPy's own is slow on few."""
+    x, y, z = a.T
+    u, v, w = b.T
+    return np.stack([y * w - z * v, z * u - x * w, x * v - y * u], 1)

@@ -4,7 +4,7 @@
 Both heads are laid on each other by a similarity and then by a thin-plate spline between their landmarks, with open
 jaws, so that a lip meets its own lip. Every vertex of the other head's skin then takes the motion of the place of this
 head that lies on it, turned and scaled by the similarity. What is farther away than a lip is thick stays still. The
-motion is then made to suit the head (`settle.py`), and its eyes turn in the units that turn eyes.
+motion is then made to suit the head (`settle.py`, `overlap.py`), and its eyes turn in the units that turn eyes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 
 from .model import JOINT_NAMES, HeadModel, named
+from .overlap import parted
 from .settle import settled
 from .surface_points import closest_points
 from .units import UNIT_NAMES
@@ -48,7 +49,7 @@ def with_named_units(head: HeadModel, source: HeadModel) -> HeadModel:
         return head
     laid = _laid_on(head, source)
     carried = laid.carried(source.expression) @ laid.turn.T
-    units = settled(head, source, carried, laid.trust)
+    units = parted(head, source, settled(head, source, carried, laid.trust))
     units += _turned_eyes(head, source, laid.turn)
     still = np.zeros((len(units), *head.joint_template.shape))
     moved = np.concatenate([head.joint_expression, still]) if len(head.joint_expression) else head.joint_expression

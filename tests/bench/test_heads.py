@@ -70,7 +70,6 @@ def test_flames_topology_scores_like_the_generic_head(name: str, shared: Path, f
 
 
 @pytest.mark.long
-@pytest.mark.xfail(strict=True, reason="on FLAME one false event of 0.1 px since the slow error is measured")
 def test_a_still_face_stays_still_on_flame(shared: Path, flame: Path, tmp_path: Path) -> None:
     clip = shared / "bench" / "dev" / "d5_still"
     own, theirs = (_figures(clip, head, tmp_path / "mesh.npz") for head in ("generic", str(flame)))
