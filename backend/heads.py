@@ -30,6 +30,7 @@ from .folders import cache_folder
 from .shelf import BUILT_IN, head_file, is_kept, kept
 from .types import Progress, Take
 
+TRACKING = 0.25  # of the time that preparing takes
 PREPARATION = 3  #: raised, like `CARRIED`, when a cached head would be prepared differently today
 JITTERED = 8  #: crops averaged per picture: the landmarks' own noise would become the head's
 LEAST_LANDMARKS = 200  #: of 478; a head has about 450
@@ -83,7 +84,9 @@ def prepared(head: HeadModel, progress: Progress | None = None) -> HeadModel:
     if path.is_file():
         with suppress(MicrofaceError):  # a damaged copy is made again
             return read_head(path)
-    whole = with_named_units(with_landmarks(head, portrait_tracker(), progress), load_head(BUILT_IN))
+    say = progress or (lambda stage, share: None)
+    found = with_landmarks(head, portrait_tracker(), lambda stage, share: say(stage, TRACKING * share))
+    whole = with_named_units(found, load_head(BUILT_IN), lambda share: say("head", TRACKING + (1 - TRACKING) * share))
     with suppress(MicrofaceError), whole_file(path) as part:  # a folder that cannot be written costs only the time
         write_head(part, whole)
     return whole

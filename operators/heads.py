@@ -68,7 +68,7 @@ class _Heads:
 
 
 class MICROFACE_OT_add_head(_Heads, job.Asked, bpy.types.Operator):
-    """Keep a FLAME, GNM Head or ICT-FaceKit file, or ICT-FaceKit's folder, ready for use; the first time takes 20 s"""
+    """Keep a FLAME, GNM Head or ICT-FaceKit file, or ICT-FaceKit's folder, ready for use; the first time takes a minute"""
 
     bl_idname = "microface.add_head"
     bl_label = "Add Head"

@@ -15,6 +15,7 @@ still cross, until none is too many at any of STRENGTHS.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -78,13 +79,16 @@ class Mouth:
         return np.array([len(self.crossing(motion, strength)[1]) for strength in STRENGTHS]) - self.resting
 
 
-def parted(head: HeadModel, source: HeadModel, units: Array) -> Array:
+def parted(
+    head: HeadModel, source: HeadModel, units: Array, told: Callable[[float], None] = lambda share: None
+) -> Array:
     """Units as they suit a head's lips.
 
     Args:
         head: with landmarks.
         source: whose units they are, with landmarks.
         units: (E, V, 3) m on the head, in the order of the source's.
+        told: hears before each unit which share of them is done.
 
     Returns:
         (E, V, 3) m. A mouth that closes is looked at on the jaw that it closes.
@@ -94,6 +98,7 @@ def parted(head: HeadModel, source: HeadModel, units: Array) -> Array:
         return out
     bend, names = _Bend.of(mine), source.expression_names
     for number, name in enumerate(names):
+        told(number / len(names))
         under = names.index("jawOpen") if name == "mouthClose" and "jawOpen" in names else None
         own, other = (each[number] + (0 if under is None else each[under]) for each in (out, source.expression))
         if np.abs(own[mine.faces]).max(initial=0) > STILL:

@@ -9,6 +9,7 @@ motion is then made to suit the head (`settle.py`, `overlap.py`), and its eyes t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,12 +36,15 @@ CLOSE, SOME = 0.005, 0.02  # m within which a place is trusted, and the least tr
 LEAST = 20  # common landmarks
 
 
-def with_named_units(head: HeadModel, source: HeadModel) -> HeadModel:
+def with_named_units(
+    head: HeadModel, source: HeadModel, told: Callable[[float], None] = lambda share: None
+) -> HeadModel:
     """The head with the source's named units behind its own expressions; as it is when it has named ones.
 
     Args:
         head: of any topology, with landmarks.
         source: a head whose units are named, with landmarks.
+        told: hears now and then which share of the work is done; what it raises ends it.
 
     Raises:
         ValueError: they have too few landmarks in common.
@@ -49,7 +53,7 @@ def with_named_units(head: HeadModel, source: HeadModel) -> HeadModel:
         return head
     laid = _laid_on(head, source)
     carried = laid.carried(source.expression) @ laid.turn.T
-    units = parted(head, source, settled(head, source, carried, laid.trust))
+    units = parted(head, source, settled(head, source, carried, laid.trust), told)
     units += _turned_eyes(head, source, laid.turn)
     still = np.zeros((len(units), *head.joint_template.shape))
     moved = np.concatenate([head.joint_expression, still]) if len(head.joint_expression) else head.joint_expression

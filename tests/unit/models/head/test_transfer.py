@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from microface.models.head.model import fingerprint
+from microface.models.head.overlap import Mouth
 from microface.models.head.read.recognise import read_any_head
 from microface.models.head.transfer import with_named_units
 from microface.models.head.units import UNIT_NAMES, measured, mirrored
@@ -63,10 +64,12 @@ def test_a_turned_and_larger_copy_gets_turned_and_larger_units(generic):
     )  # fmt: skip
     copy = replace(copy, weights=np.eye(5)[np.ones(len(copy.template), int)])  # a jaw would open about other axes
     source = replace(generic, weights=copy.weights)
-    skin = np.unique(skin_faces(generic))
-    error = errors(transferred(copy, source)[:, skin], (generic.expression @ turn.T)[:, skin])
-    unlike = {name for name, share in zip(UNIT_NAMES, error, strict=True) if share > 0.05}
-    assert unlike == {"eyeBlinkLeft", "eyeBlinkRight"}  # these end where the lids meet
+    skin, lips = np.unique(skin_faces(generic)), np.unique(Mouth.of(copy).faces)
+    found, true = transferred(copy, source), generic.expression @ turn.T
+    error, beside = (errors(found[:, rows], true[:, rows]) for rows in (skin, np.setdiff1d(skin, lips)))
+    for share, bound in ((beside, 0.05), (error, 0.10)):  # lips that overlap part a little
+        unlike = {name for name, each in zip(UNIT_NAMES, share, strict=True) if each > bound}
+        assert unlike == {"eyeBlinkLeft", "eyeBlinkRight"}  # these end where the lids meet
     assert np.median(error) < 0.012
 
 
@@ -99,9 +102,12 @@ def test_a_bent_and_remeshed_copy_gets_its_own_units(generic):
         expression=true[:0], expression_names=(), landmark_triangle=(corner // 3).astype(np.int32),
         landmark_weight=np.eye(3)[corner % 3],
     )  # fmt: skip
-    error = errors(transferred(copy, source)[:, place], true[:, place])
+    found, lips = transferred(copy, source), np.unique(Mouth.of(copy).faces)
+    error, beside = (errors(found[:, rows], true[:, rows]) for rows in (place, np.setdiff1d(place, lips)))
     blink = np.char.startswith(UNIT_NAMES, "eyeBlink")  # these end where the lids meet
-    assert error[~blink].max() < 0.06
+    assert beside[~blink].max() < 0.06
+    assert error[~blink].max() < 0.15  # lips that overlap part a little
+    assert np.median(error) < 0.05
 
 
 def skin_faces(head):
