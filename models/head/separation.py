@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 Faces = NDArray[np.int32]
 Rows = NDArray[np.int64]
 
-SMOOTH = 0.3  # weight of the Laplacian of a change against its size
+SMOOTH = 3.0  # weight of the Laplacian of a change against its size
 HELD = 200.0  # weight of points that shall stay
 SOFT = 1e-2  # how far constraints that contradict one another give way
 ROOM = 1e-6  # m: how far apart they are left
