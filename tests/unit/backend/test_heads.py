@@ -141,7 +141,7 @@ def _fresh(head: HeadModel, motion: np.ndarray, strengths: np.ndarray, still: fl
 @pytest.mark.long
 def test_no_more_triangles_cross_than_on_the_generic_head(whole: HeadModel) -> None:
     """Beyond those that cross at rest, FLAME's lips overlap in 145 places, the generic head's in 44: at the strengths the
-    lips are parted for, a hundredth apart from 0.02 on, and half as much below 0.1. Halfway between, 2 pairs at most."""
+    lips are parted for, a hundredth apart from 0.02 on, and half as much below 0.1. Halfway between, 4 pairs at most."""
     between = (STRENGTHS[1:] + STRENGTHS[:-1]) / 2
     strengths = np.concatenate([STRENGTHS, between])
     mine, generic = (
@@ -156,7 +156,7 @@ def test_no_more_triangles_cross_than_on_the_generic_head(whole: HeadModel) -> N
         for part in (slice(None, len(STRENGTHS)), slice(len(STRENGTHS), None))
     )
     assert not on
-    assert max(off.values(), default=0) <= 2, off
+    assert max(off.values(), default=0) <= 4, off
     quarters = np.searchsorted(STRENGTHS, [0.25, 0.5, 0.75, 1])
     totals = [sum(np.maximum(each[quarters], 0) for each in counts.values()) for counts in (mine, generic)]
     assert (totals[0] < 0.25 * totals[1]).all()
