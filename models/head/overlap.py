@@ -4,8 +4,7 @@
 Where two surfaces overlap, the triangles that cross are those along the curves in which they meet. A unit that slides
 the lips moves these curves over other triangles, and the count goes up and down by some pairs. Where it is above what
 the unit makes on the head it comes from, the shallowest crossings are drawn apart (`separation.py`), while the head's
-landmarks stay. Round by round
-pairs are added that still cross, until none is too many at any of STRENGTHS.
+landmarks stay. Round by round pairs are added that still cross, until none is too many at any of STRENGTHS.
 """
 
 from __future__ import annotations
@@ -30,11 +29,8 @@ STRENGTHS = np.concatenate([np.arange(4, 20) / 200, np.arange(10, 101) / 100])  
 AROUND = 0.015  # m about the inner lips: what counts as the mouth
 STILL = 1e-5  # m: what moves less counts as not moving
 SPARE = 3  # pairs drawn apart more than are too many
-FIRST, WIDER, MOST = (
-    3e-4,
-    1.2,
-    3e-3,
-)  # m at full strength: how far a pair may be drawn apart; more when nothing is gained
+FIRST, MOST = 3e-4, 3e-3  # m at full strength: how far a pair may be drawn apart
+WIDER = 1.2  # times further when a round gains nothing
 ROUNDS = 60
 
 
