@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 CHUNK = 256  # triangles compared with all others at once
+TOGETHER = 0.04  # of a motion: strengths that share the boxes
 
 
 def crossing_pairs(vertices: Floats, faces: NDArray[np.integer[Any]]) -> Rows:
@@ -23,11 +25,34 @@ def crossing_pairs(vertices: Floats, faces: NDArray[np.integer[Any]]) -> Rows:
         faces: (F, 3).
     """
     corner = np.asarray(vertices, np.float64)[faces]
-    pairs = _near(corner.min(1), corner.max(1))
-    apart = (faces[pairs[:, 0], :, None] != faces[pairs[:, 1], None]).all((1, 2))
-    pairs = pairs[apart]
-    first, second = corner[pairs[:, 0]], corner[pairs[:, 1]]
-    return pairs[_pierces(first, second) | _pierces(second, first)]
+    pairs = _apart(faces, _near(corner.min(1), corner.max(1)))
+    return pairs[_cross_one_another(*(corner[side] for side in pairs.T))]
+
+
+def crossing_along(
+    vertices: Floats, motion: Floats, faces: NDArray[np.integer[Any]], strengths: Floats
+) -> Iterator[Rows]:
+    """As `crossing_pairs`, of vertices + strength * motion for each of strengths (S,), which rise.
+
+    Which boxes overlap is found for neighbouring strengths at once, from all that a box sweeps over.
+    """
+    corner, step = np.asarray(vertices, np.float64)[faces], np.asarray(motion, np.float64)[faces]
+    for run in np.split(strengths, np.flatnonzero(np.diff(np.floor(strengths / TOGETHER))) + 1):
+        ends = np.concatenate([corner + run[0] * step, corner + run[-1] * step], 1) if len(run) else corner
+        pairs = _apart(faces, _near(ends.min(1), ends.max(1)))
+        first, second = (corner[side] + run[:, None, None, None] * step[side] for side in pairs.T)
+        yield from (pairs[cross] for cross in _cross_one_another(first, second))
+
+
+def _apart(faces: NDArray[np.integer[Any]], pairs: Rows) -> Rows:
+    """Those of some pairs of faces that share no vertex."""
+    return pairs[(faces[pairs[:, 0], :, None] != faces[pairs[:, 1], None]).all((1, 2))]
+
+
+def _cross_one_another(first: Array, second: Array) -> NDArray[np.bool_]:
+    """Whether the first of two triangles (..., 3 corners, 3) each crosses the second."""
+    flat = first.reshape(-1, 3, 3), second.reshape(-1, 3, 3)
+    return (_pierces(*flat) | _pierces(*flat[::-1])).reshape(first.shape[:-2])
 
 
 def _near(low: Array, high: Array) -> Rows:

@@ -16,52 +16,28 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
-from .crossing import crossing_pairs
-from .embedding import INNER_LIPS
 from .model import HeadModel
+from .mouth import STRENGTHS, Mouth
 from .separation import Separation, Stiffness
 
 Array = NDArray[np.float64]
-Faces = NDArray[np.int32]
 Pairs = NDArray[np.int64]
+Rows = NDArray[np.int64]
 
-STRENGTHS = np.concatenate([np.arange(4, 20) / 200, np.arange(10, 101) / 100])  # finer where lips only begin to slide
-AROUND = 0.015  # m about the inner lips: what counts as the mouth
-STILL = 1e-5  # m: what moves less counts as not moving
-SPARE = 3  # pairs drawn apart more than are too many
+CLOSE, OPEN = "mouthClose", "jawOpen"  # the one is used on the other
+SPARE = 2  # pairs drawn apart more than are too many
 FIRST, MOST = 3e-4, 3e-3  # m at full strength: how far a pair may be drawn apart
 WIDER = 1.2  # times further when a round gains nothing
 ROUNDS = 60
+ALIKE = 24  # STRENGTHS in a row ask for nearly the same
 
 
 @dataclass(frozen=True)
-class Mouth:
-    """The skin around a head's lips, at rest."""
+class Use:
+    """A unit on top of another motion."""
 
-    template: Array  #: (V, 3) m
-    faces: Faces  #: (F, 3)
-    resting: int  #: pairs that cross at rest
-
-    @classmethod
-    def of(cls, head: HeadModel) -> Mouth:
-        """Of a head with landmarks on its inner lips; without triangles where it has none."""
-        skin = head.faces[np.array(head.part_names)[head.face_part] == "skin"]
-        lips = head.landmark_points(head.template)[np.isin(head.landmark_index, INNER_LIPS)]
-        middle = head.template[skin].mean(1)
-        low, high = lips.min(0, initial=np.inf) - AROUND, lips.max(0, initial=-np.inf) + AROUND
-        faces = skin[((middle > low) & (middle < high)).all(1)]
-        return cls(head.template, faces, len(crossing_pairs(head.template, faces)))
-
-    def crossing(self, motion: Array, strength: float) -> tuple[Array, Pairs]:
-        """Vertices (V, 3) of a motion (V, 3) at some strength, and the pairs (P, 2) of faces that cross there."""
-        place = self.template + strength * motion
-        return place, crossing_pairs(place, self.faces)
-
-    def more(self, motion: Array) -> NDArray[np.int64]:
-        """How many pairs more than at rest cross at each of STRENGTHS."""
-        if np.abs(motion[self.faces]).max(initial=0) < STILL:
-            return np.zeros(len(STRENGTHS), np.int64)
-        return np.array([len(self.crossing(motion, strength)[1]) for strength in STRENGTHS]) - self.resting
+    under: Array  #: (V, 3) m, the other motion
+    most: Rows  #: pairs that may cross beyond those at rest at each of STRENGTHS
 
 
 def parted(
@@ -76,18 +52,21 @@ def parted(
         told: hears before each unit which share of them is done.
 
     Returns:
-        (E, V, 3) m. A mouth that closes is looked at on the jaw that it closes.
+        (E, V, 3) m. A mouth that closes is looked at alone and on the jaw that it closes.
     """
-    mine, theirs, out = Mouth.of(head), Mouth.of(source), units.copy()
-    if not mine.resting:
+    out, landmarks, names = units.copy(), _landmarks(head), source.expression_names
+    if not Mouth.of(head).resting:
         return out
-    stiffness, names = Stiffness.of(mine.faces, _landmarks(head)), source.expression_names
     for number, name in enumerate(names):
         told(number / len(names))
-        under = names.index("jawOpen") if name == "mouthClose" and "jawOpen" in names else None
-        own, other = (each[number] + (0 if under is None else each[under]) for each in (out, source.expression))
-        if np.abs(own[mine.faces]).max(initial=0) > STILL:
-            out[number] += _change(mine, stiffness, own, theirs.more(other))
+        mine, theirs = (Mouth.of(each, unit[number]) for each, unit in ((head, out), (source, source.expression)))
+        if not mine.moved_by(out[number]):
+            continue
+        under = [(np.zeros_like(head.template), np.zeros_like(source.template))]
+        if name == CLOSE and OPEN in names:
+            under.append((out[names.index(OPEN)], source.expression[names.index(OPEN)]))
+        uses = [Use(own, theirs.more(other + source.expression[number])) for own, other in under]
+        out[number] += _change(mine, Stiffness.of(mine.faces, landmarks), out[number], uses)
     return out
 
 
@@ -98,43 +77,60 @@ def _landmarks(head: HeadModel) -> csr_matrix:
     return csr_matrix(coo_matrix((head.landmark_weight.ravel(), (rows, corner)), shape))
 
 
-def _change(mouth: Mouth, stiffness: Stiffness, motion: Array, most: NDArray[np.int64]) -> Array:
-    """What (V, 3) to add to a motion, so that at no strength more than `most` pairs cross beyond those at rest.
+def _change(mouth: Mouth, stiffness: Stiffness, unit: Array, uses: list[Use]) -> Array:
+    """What (V, 3) to add to a unit, so that in no use and at no strength more pairs cross than may.
 
     Where that is not reached, the change that comes nearest to it.
     """
-    every = np.arange(len(STRENGTHS))
-    change, best, fewest, before = np.zeros_like(motion), np.zeros_like(motion), np.inf, np.inf
-    drawn, seen, reach = Separation(), every[:0], FIRST
+    every = [np.arange(len(STRENGTHS))] * len(uses)
+    change, best, fewest, before = np.zeros_like(unit), np.zeros_like(unit), np.inf, np.inf
+    drawn, seen, reach = Separation(), [each[:0] for each in every], FIRST
     for _ in range(ROUNDS):
-        over = _over(mouth, motion + change, most, seen)
+        over = _over(mouth, unit + change, uses, seen)
         if not over:  # nor where nothing crossed too much before?
-            over = _over(mouth, motion + change, most, every)
+            over = _over(mouth, unit + change, uses, every)
             total = sum(one.count for one in over)
             best, fewest = (change, total) if total < fewest else (best, fewest)
         left = sum(one.count for one in over)
         if not left or reach > MOST:
             break
         before, reach = left, reach * (WIDER if left >= before else 1)
-        seen = np.union1d(seen, [one.number for one in over])
-        for one in over:
-            drawn.add(one.place, mouth.faces[one.pairs], STRENGTHS[one.number], one.count + SPARE, reach, change)
+        seen = [
+            np.union1d(was, [one.number for one in over if one.use == k]).astype(np.int64) for k, was in enumerate(seen)
+        ]
+        for one in _worst(over):
+            strength = STRENGTHS[one.number]
+            place = mouth.template + strength * (uses[one.use].under + unit + change)
+            drawn.add(place, mouth.faces[one.pairs], strength, one.count + SPARE, reach, change)
         change = drawn.solved(stiffness, FIRST / reach)
     return best
 
 
 @dataclass(frozen=True)
 class _Over:
-    """A strength at which too many pairs cross."""
+    """Where too many pairs cross."""
 
+    use: int
     number: int  #: of STRENGTHS
     count: int  #: how many too many
-    place: Array  #: (V, 3) m
     pairs: Pairs
 
 
-def _over(mouth: Mouth, motion: Array, most: NDArray[np.int64], looked: NDArray[np.int64]) -> list[_Over]:
-    """The strengths among `looked` at which too many pairs cross."""
-    found = ((number, *mouth.crossing(motion, STRENGTHS[number])) for number in looked.tolist())
-    every = [_Over(n, len(pairs) - mouth.resting - int(most[n]), place, pairs) for n, place, pairs in found]
-    return [one for one in every if one.count > 0]
+def _over(mouth: Mouth, unit: Array, uses: list[Use], looked: list[NDArray[np.int64]]) -> list[_Over]:
+    """Where among the strengths `looked` at in each use too many pairs cross."""
+    out = []
+    for number, (use, rows) in enumerate(zip(uses, looked, strict=True)):
+        for row, pairs in zip(rows.tolist(), mouth.crossing(use.under + unit, STRENGTHS[rows]), strict=True):
+            out.append(_Over(number, row, len(pairs) - mouth.resting - int(use.most[row]), pairs))
+    return [one for one in out if one.count > 0]
+
+
+def _worst(over: list[_Over]) -> list[_Over]:
+    """Of neighbouring strengths, which ask for nearly the same, the one where most cross."""
+    out: list[_Over] = []
+    for one in over:
+        if not out or out[-1].use != one.use or one.number - out[-1].number >= ALIKE:
+            out.append(one)
+        elif one.count > out[-1].count:
+            out[-1] = one
+    return out

@@ -4,7 +4,7 @@
 import itertools
 
 import numpy as np
-from microface.models.head.crossing import crossing_pairs
+from microface.models.head.crossing import crossing_along, crossing_pairs
 
 
 def solved(vertices, faces):
@@ -30,6 +30,20 @@ def test_as_many_as_the_equations_say():
     assert (pairs[:, 0] != pairs[:, 1]).all()
     assert {tuple(sorted(pair)) for pair in pairs.tolist()} == solved(vertices, faces)
     assert len(pairs) == len(solved(vertices, faces)) > 50
+
+
+def test_along_a_motion_as_many_as_the_equations_say():
+    rng = np.random.default_rng(2)
+    vertices, motion = rng.normal(size=(2, 30, 3))
+    faces = rng.permutation(30).reshape(10, 3)
+    strengths = np.array([0.1, 0.105, 0.12, 0.5, 0.53, 1.0])
+    counts = []
+    for strength, pairs in zip(strengths, crossing_along(vertices, motion, faces, strengths), strict=True):
+        expected = solved(vertices + strength * motion, faces)
+        assert {tuple(sorted(pair)) for pair in pairs.tolist()} == expected
+        counts.append(len(expected))
+    assert len(set(counts)) > 2
+    assert list(crossing_along(vertices, motion, faces, strengths[:0])) == []
 
 
 def test_neighbours_and_parallels_do_not_cross():

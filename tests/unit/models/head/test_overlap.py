@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from microface.models.head.crossing import crossing_pairs
 from microface.models.head.embedding import INNER_LIPS
-from microface.models.head.overlap import STRENGTHS, Mouth, parted
+from microface.models.head.mouth import STRENGTHS, Mouth
+from microface.models.head.overlap import parted
 
 DEPTH = 2e-4  # m that the lips overlap at rest
 

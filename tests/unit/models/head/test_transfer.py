@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from microface.models.head.model import fingerprint
-from microface.models.head.overlap import Mouth
+from microface.models.head.mouth import Mouth
 from microface.models.head.read.recognise import read_any_head
 from microface.models.head.transfer import with_named_units
 from microface.models.head.units import UNIT_NAMES, measured, mirrored
