@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.integer[Any]]
 
 TAU_S = 0.0015  #: of a well-told control a 40 ms onset keeps 98.6 %
-SPARSITY = 0.003  #: l1: a control must explain this share of the motion, rms over the whole face, to be used
+SPARSITY = 0.001  #: l1: a control must explain this share of the motion, rms over the whole face, to be used
 NEEDED = 0.001  #: of the motion: what a control must move, somewhere in the clip, to be kept
 RIDGE = 1e-6  #: of a control's own square: two controls that do the same share the work
 EFFORT = 0.003  #: the same, times the square of the effort that the control asks for
@@ -63,6 +63,7 @@ def solve(
     high: Floats,
     *,
     weight: Floats | None = None,
+    scale: Floats | None = None,
     state: Rows | None = None,
     trust: Floats | None = None,
     effort: Floats | None = None,
@@ -76,6 +77,7 @@ def solve(
         low: (K,) least value of each control, counted from rest; at most 0.
         high: (K,) largest value; at least 0.
         weight: (Q, N) how much each point counts, in each state of the face; equal when left out.
+        scale: (N,) factors on the motion of the points; 1 when left out.
         state: (T,) the state of each frame; 0 when left out.
         trust: (T,) how much each frame counts; 1 when left out.
         effort: (K,) how many times further a control must go than its easiest neighbour on the same bone to move the
@@ -90,6 +92,7 @@ def solve(
         motion,
         np.asarray(time_s, np.float64),
         np.ones((1, np.shape(basis)[1])) if weight is None else np.asarray(weight, np.float64),
+        np.ones(np.shape(basis)[1]) if scale is None else np.asarray(scale, np.float64),
         np.zeros(frames, np.int64) if state is None else state,
         np.ones(frames) if trust is None else np.asarray(trust, np.float64),
         (np.asarray(low, np.float64), np.asarray(high, np.float64)),
@@ -110,6 +113,7 @@ def _problem(
     motion: Floats,
     time_s: Array,
     weight: Array,
+    scale: Array,
     state: Rows,
     trust: Array,
     bounds: tuple[Array, Array],
@@ -127,8 +131,8 @@ def _problem(
     for one in np.unique(state[trusted]):
         row = trusted[state[trusted] == one]
         moved = np.reshape(motion, (len(time_s), -1))[row].astype(np.float64)
-        wanted[row] = moved @ (flat * np.repeat(share[one], 3)).T
-        square[row] = moved**2 @ np.repeat(share[one], 3)
+        wanted[row] = moved @ (flat * np.repeat(share[one] * scale, 3)).T
+        square[row] = moved**2 @ np.repeat(share[one] * scale**2, 3)
     level = float(np.sqrt(np.quantile(square[trusted], 0.95))) if len(trusted) else 0.0
     low, high = (bound * size for bound in bounds)
     return size, Problem(gram, np.asarray(state), wanted, trust, time_s, low, high, level, effort)

