@@ -26,6 +26,7 @@ Rows = NDArray[np.int64]
 
 CLOSE, OPEN = "mouthClose", "jawOpen"  # the one is used on the other
 SPARE = 2  # pairs drawn apart more than are too many
+DRAWN = 100  # pairs at once: what many constraints cost grows with their cube
 FIRST, MOST = 3e-4, 3e-3  # m at full strength: how far a pair may be drawn apart
 WIDER = 1.2  # times further when a round gains nothing
 ROUNDS = 60
@@ -98,10 +99,11 @@ def _change(mouth: Mouth, stiffness: Stiffness, unit: Array, uses: list[Use]) ->
         seen = [
             np.union1d(was, [one.number for one in over if one.use == k]).astype(np.int64) for k, was in enumerate(seen)
         ]
-        for one in _worst(over):
-            strength = STRENGTHS[one.number]
+        worst = _worst(over)
+        for one in worst:
+            strength, count = STRENGTHS[one.number], min(one.count + SPARE, DRAWN // len(worst) + 1)
             place = mouth.template + strength * (uses[one.use].under + unit + change)
-            drawn.add(place, mouth.faces[one.pairs], strength, one.count + SPARE, reach, change)
+            drawn.add(place, mouth.faces[one.pairs], strength, count, reach, change)
         change = drawn.solved(stiffness, FIRST / reach)
     return best
 
