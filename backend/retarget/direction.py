@@ -19,9 +19,7 @@ Array = NDArray[np.float64]
 
 DIRECTION = 4.0  #: against the distance
 STILL = 0.04  #: of the lively places' motion: what moves less is to stay still
-STILL_WEIGHT = (
-    2.5  #: of such a place, against a lively one: motion where the person is still is worse than a motion that is off
-)
+STILL_WEIGHT = 3.0  #: against a lively place: motion where the person is still is worse than one that is off
 FAINT = 0.1  #: of the lively places' motion, below which its direction does not count
 ROUNDS = 2
 
