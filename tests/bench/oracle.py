@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What limits the solve: `python tests/bench/oracle.py [--split dev] [--level 1] [--count N]` gives it parts of the truth.
 
-For the first reference clips of one level: as they are; without noise and compression; with the true motion in the picture, as a
-noiseless fit would measure it; with the true depth; with the true motion of the head (the one score.py takes out); with these
-together. Prints the medians of score.py's figures. Of the shared clips (`--split shared`), which cannot be filmed again, every clip
-has its rows.
+For the first reference clips of one level: as they are; without noise and compression; with the true course in time (when and how
+fast, not what moves); with the true motion in the picture, as a noiseless fit would measure it; with the true depth; with the true
+motion of the head (the one score.py takes out); with these together. Prints the medians of score.py's figures. Of the shared clips
+(`--split shared`), which cannot be filmed again, every clip has its rows.
 """
 
 import os
@@ -38,6 +38,7 @@ from microface.backend.motion.footage import DenseMotion
 from microface.backend.solve import block, posterior
 from microface.backend.solve.columns import Columns
 from microface.backend.solve.hidden import HiddenPart
+from microface.backend.solve.temporal import smooth_covariance
 from microface.backend.template import Neutral
 from microface.backend.types import Settings
 from microface.models.head.raster import project
@@ -46,6 +47,7 @@ from microface.tests.bench.clips.faces import available
 from microface.tests.bench.clips.plan import Plan
 from microface.tests.bench.clips.split import plans
 from microface.tests.bench.figures import against_truth, motions
+from microface.tests.bench.score import displacement
 from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
 from scipy.spatial.transform import Rotation
@@ -53,11 +55,13 @@ from scipy.spatial.transform import Rotation
 Floats = NDArray[np.float64]
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 KNOWN_DEPTH_M = 0.0003  # what may still be learned where the depth is given
+LITTLE = 1e-3  # of the usual covariance in time, where the true one is given
 HELD = 1e6  # weight of a given pose over the picture's own
 CLEAN = {"noise": 0.0, "flicker": 0.0, "crf": 0}
 CASES: dict[str, tuple[str, ...]] = {
     "as filmed": (),
     "no noise, no compression": ("clean",),
+    "true course in time": ("course",),
     "true image motion": ("motion",),
     "true depth": ("depth",),
     "true pose": ("pose",),
@@ -183,7 +187,25 @@ def given_motion(truth: Truth) -> Iterator[None]:
         yield
 
 
-GIVEN = {"motion": given_motion, "depth": given_depth, "pose": given_pose}
+@contextmanager
+def given_course(truth: Truth) -> Iterator[None]:
+    """It is known when and how fast the face moves, not what moves: what noise leaves to find. For clips of one block."""
+    moved = displacement(truth.vertices, 1.0).reshape(len(truth.vertices), -1)
+    course = moved @ moved.T
+
+    def covariance(frames: int, fps: float) -> Floats:
+        rest = smooth_covariance(frames, fps)
+        return np.asarray(course * np.trace(rest) / np.trace(course) + LITTLE * rest)
+
+    class Told(posterior.Posterior):
+        def _temporal(self, state: posterior.State) -> Floats:
+            return self.smooth
+
+    with patch.object(posterior, "smooth_covariance", covariance), patch.object(block, "Posterior", Told):
+        yield
+
+
+GIVEN = {"motion": given_motion, "depth": given_depth, "pose": given_pose, "course": given_course}
 
 
 def solved(job: tuple[Plan | Path, str], cache: Path) -> dict[str, Any]:
@@ -230,11 +252,13 @@ def main() -> None:
     parser.add_argument("--split", choices=("dev", "final", "shared"), default="dev")
     parser.add_argument("--level", type=float, default=1.0, help="peak of the clips' motion, px")
     parser.add_argument("--count", type=int, default=100, help="clips at most")
+    parser.add_argument("--case", choices=CASES, action="append", help="only these")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "microface-bench" / "clips")
     choice = parser.parse_args()
     clips = chosen(choice.split, choice.level, choice.count)
-    cases = list(SHARED_CASES if choice.split == "shared" else CASES)
+    known = SHARED_CASES if choice.split == "shared" else CASES
+    cases = [case for case in known if case in (choice.case or known)]
     jobs = [(clip, case) for clip in clips for case in cases]
     with multiprocessing.get_context("spawn").Pool(choice.jobs) as pool:
         rows = list(zip(jobs, pool.imap(functools.partial(solved, cache=choice.cache), jobs), strict=True))
