@@ -130,7 +130,7 @@ def _solved(laid: Laid, rig: Rig, source: SurfaceMotion, wanted: Array, certain:
     some = seen[np.unique(np.linspace(0, len(seen) - 1, min(SKETCHED, len(seen))).astype(int))]
     weight = certain
 
-    def solved(rows: NDArray[np.int64]) -> Array:
+    def solved(rows: NDArray[np.int64] | slice) -> Array:
         return solve(
             laid.basis, wanted[rows], source.time_s[rows], rig.low, rig.high, weight=weight, scale=scale,
             state=source.state[rows], trust=source.trust[rows], effort=effort,
@@ -139,7 +139,7 @@ def _solved(laid: Laid, rig: Rig, source: SurfaceMotion, wanted: Array, certain:
     for _ in range(ROUNDS):
         again, scale = renewed(wanted[some], np.tensordot(solved(some), laid.basis, 1))
         weight = certain * again
-    return solved(np.arange(len(wanted)))
+    return solved(slice(None))
 
 
 def _effort(laid: Laid, rig: Rig) -> Array:
