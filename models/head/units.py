@@ -11,7 +11,7 @@ def _pair(*names: str) -> tuple[str, ...]:
 
 
 #: The way in which named units are carried over to other heads (`transfer.py`): raised when they become others.
-CARRIED = 5
+CARRIED = 6
 
 #: Moved by the joints of the head. On the head itself these units stay 0; they are outputs for export.
 JAW_UNITS = ("jawForward", "jawLeft", "jawOpen", "jawRight")
