@@ -50,9 +50,7 @@ def test_a_draft_has_keys_about_thirty_times_a_second(facts: dict[str, Any]) -> 
     step = max(1, round(facts["rate"] / 30))
     assert len(facts["draft_keys"]) > 10
     assert facts["draft_keys"] == pytest.approx([1 + step * k for k in range(len(facts["draft_keys"]))], abs=1e-3)
-    assert (
-        "Motion" in facts["stages"]["draft"]
-    )  # computed, not loaded; tracking so few frames is too short to be caught
+    assert "Motion" in facts["stages"]["draft"]  # it was computed; tracking so few frames is too short to be caught
 
 
 def test_a_missing_video_is_said_with_the_next_step(facts: dict[str, Any]) -> None:
