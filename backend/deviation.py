@@ -3,9 +3,10 @@
 
 Two kinds of error add up. What the picture's noise leaves open is the solve's posterior; at rest it is all there is. What the
 model gets wrong grows with the motion: deformation that is no unit's, a unit taken for its neighbour, expression that passes
-for head motion, depth. Every coefficient is therefore doubted by a fixed share of its own size, each on its own, so that a
-place is as doubtful as what is claimed there; and motion along the line of sight, which the picture hardly shows, by a share of
-the face's motion in the picture. The shares were chosen on the benchmark's development clips (BENCHMARKS.md).
+for head motion, depth. Every coefficient is therefore doubted by a share of its own size, each on its own, so that a place is as
+doubtful as what is claimed there; the share grows with the noise, in which the wrong causes are chosen more often. Motion along
+the line of sight, which the picture hardly shows, is doubted by a share of the face's motion in the picture. All these constants
+were chosen on the benchmark's development clips (BENCHMARKS.md).
 """
 
 from __future__ import annotations
@@ -21,23 +22,46 @@ from .types import BRIDGED, FLIP, Floats, Take
 
 Array = NDArray[np.float64]
 
-GUARD = 6.0  #: times the error variance there is, by the development clips, is what the solve counts on, to guard its estimate
-OWN_SHARE = 0.75  #: of a coefficient that may be wrong
+GUARD = 16.0  #: times the error variance there is, by the development clips, is what the solve counts on, to guard its estimate
+OWN_SHARE = 1.5  #: of a coefficient that may be wrong, where the noise is as large as the motion
+NOISE_POWER = 0.25  #: of the noise over the motion, to which that share falls
+MOST_NOISE = 0.18  #: of the motion: more makes no cause less sure
 DEPTH_SHARE = 0.4  #: of the face's motion in the picture that there may be unseen along the line of sight
 SIZE_SHARE = 0.3  #: of an event's size
 
 
-def doubted(posterior: Floats, value: Floats) -> Array:
-    """Deviation of coefficients from their posterior's, which GUARD widened, and their size."""
-    return np.asarray(np.hypot(posterior / np.sqrt(GUARD), OWN_SHARE * np.asarray(value)))
+def doubted(posterior: Floats, value: Floats, share: Floats) -> Array:
+    """Deviation of coefficients (T, C) from their posterior's, which GUARD widened, and a share (T,) of their size."""
+    return np.asarray(np.hypot(posterior / np.sqrt(GUARD), share[:, None] * np.asarray(value)))
 
 
-def unseen_depth(surface: Surface, strength: Floats) -> Array:
-    """Deviation (T,) m of the skin's motion along the line of sight, of expressions (T, X) in the surface's columns."""
-    skin = surface.seen & surface.skin
-    moved = laid_rigidly(surface.basis[:, skin], surface.vertices[skin])[..., :2].reshape(len(surface.basis), -1)
-    square = np.einsum("tx,xy,ty->t", strength, moved @ moved.T, strength, optimize=True) / moved.shape[1]
-    return DEPTH_SHARE * np.sqrt(np.maximum(square, 0))
+def own_share(noise: Floats, size: Floats) -> Array:
+    """(T,) share of what is claimed that may be wrong, of the noise's and the motion's RMS (T,) over the face."""
+    ratio = noise / np.maximum(size, 1e-30)
+    return np.asarray(OWN_SHARE * np.minimum(ratio, MOST_NOISE) ** NOISE_POWER)
+
+
+def unseen_depth(size: Floats) -> Array:
+    """Deviation (T,) m of the skin's motion along the line of sight, of its RMS (T,) m in the picture."""
+    return np.asarray(DEPTH_SHARE * size)
+
+
+class PictureMotion:
+    """RMS of the skin's motion in the picture, head motion taken out, m along either axis."""
+
+    def __init__(self, surface: Surface) -> None:
+        skin = surface.seen & surface.skin
+        moved = laid_rigidly(surface.basis[:, skin], surface.vertices[skin])[..., :2].reshape(len(surface.basis), -1)
+        self._square = moved @ moved.T / moved.shape[1]
+
+    def size(self, strength: Floats) -> Array:
+        """(T,) of expressions (T, X) in the surface's columns."""
+        square = np.einsum("tx,xy,ty->t", strength, self._square, strength, optimize=True)
+        return np.sqrt(np.maximum(square, 0))
+
+    def noise(self, posterior: Floats) -> Array:
+        """(T,) of the deviations (T, X) of columns, each on its own, which GUARD widened."""
+        return np.sqrt(np.square(posterior) @ np.diag(self._square) / GUARD)
 
 
 def laid_rigidly(motion: Floats, points: Floats) -> Array:

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dct
 from scipy.spatial.transform import Rotation
 
 from ..motion.rigid import RigidMotion
 from ..motion.window import BLUR
 from .columns import Columns
 from .hidden import HiddenPart
+from .leftover import Leftover, leftover
 from .posterior import Posterior, Prior, State, error_variance, start
-from .temporal import slow_power
 
 Array = NDArray[np.float64]
 
@@ -113,10 +112,10 @@ def solve_block(
     for turn in range(PASSES):
         moved = columns.to_sheet(columns.displacement(block.coarse, state.pose, state.depth, state.expression))
         if turn:
-            left = _left_over(columns, block, moved)
-            model.misfit = float(left.mean()) * (MACRO_ERROR if large else 1.0)
+            left = _left_over(columns, block, moved, fps)
+            model.misfit, model.alike = left.misfit * (MACRO_ERROR if large else 1.0), left.alike
             # A misfit beyond the picture's error is mostly slow, and is counted on already.
-            model.slow = slow_power(left, fps) * min(1.0, error_variance(floor) / max(model.misfit, 1e-9))
+            model.slow = left.slow * min(1.0, error_variance(floor) / max(model.misfit, 1e-9))
         then = state.totals(layout, prior.coarse)
         right = columns.evidence(evidence, moved, then)
         for step in range(STEPS):
@@ -149,13 +148,11 @@ def evidence_variance(residual_variance: float) -> float:
     return 2 * np.pi * BLUR**2 * residual_variance
 
 
-def _left_over(columns: Columns, block: Block, moved: Array) -> Array:
-    """Mean square (T,) of the sheet motion the model leaves over in each cosine of time, in units of the evidence's variance."""
+def _left_over(columns: Columns, block: Block, moved: Array, fps: float) -> Leftover:
+    """What the model, which moves the sheet by (T, 2n), leaves over of what is seen."""
     seen = ~block.hidden
     left = (block.motion - moved) * (1 - block.masked) * seen[:, None]
-    course = np.asarray(dct(left, axis=0, norm="ortho"))
-    power = np.einsum("ti,ij,tj->t", course, columns.field.information, course, optimize=True) / left.shape[1]
-    return np.asarray(power * len(left) / max(int(seen.sum()), 1))
+    return leftover(columns, left, int(seen.sum()), fps)
 
 
 def _result(columns: Columns, block: Block, state: State) -> BlockResult:

@@ -8,10 +8,13 @@ import pytest
 from microface.backend.deviation import (
     DEPTH_SHARE,
     GUARD,
+    MOST_NOISE,
     OWN_SHARE,
+    PictureMotion,
     doubted,
     laid_rigidly,
     motion_deviation,
+    own_share,
     unseen_depth,
 )
 from microface.backend.mesh import vertices_at
@@ -23,9 +26,17 @@ DRAWS = 250
 
 
 def test_a_coefficient_is_doubted_by_its_noise_at_rest_and_by_its_size_beyond() -> None:
-    assert doubted(np.array(0.2), np.array(0.0)) == pytest.approx(0.2 / np.sqrt(GUARD))
-    assert doubted(np.array(1e-6), np.array(-0.5)) == pytest.approx(doubted(np.array(1e-6), np.array(0.5)))
-    assert doubted(np.array(1e-6), np.array(0.5)) == pytest.approx(0.5 * OWN_SHARE)
+    posterior, value = np.array([[0.2], [1e-6], [1e-6]]), np.array([[0.0], [0.5], [-0.5]])
+    found = doubted(posterior, value, np.array([0.7, 0.7, 0.9]))[:, 0]
+    assert found == pytest.approx([0.2 / np.sqrt(GUARD), 0.5 * 0.7, 0.5 * 0.9])
+
+
+def test_what_is_claimed_is_doubted_more_where_there_is_more_noise_up_to_a_limit() -> None:
+    ratio = np.array([0.01, 0.16, MOST_NOISE, 10.0])
+    share = own_share(ratio * 0.3, np.full(4, 0.3))
+    assert share[1] / share[0] == pytest.approx(2.0)  # sixteen times the noise, to the power of a quarter
+    assert share[2] == pytest.approx(share[3]) == pytest.approx(OWN_SHARE * MOST_NOISE**0.25)
+    assert np.isfinite(own_share(np.array([0.1]), np.array([0.0]))).all()
 
 
 def test_what_is_laid_rigidly_holds_no_turn_and_no_shift() -> None:
@@ -110,10 +121,12 @@ def test_unseen_depth_is_a_share_of_what_is_seen_without_the_heads_own_motion(st
     surface = stage.surface
     strength = np.zeros((3, len(surface.basis)))
     strength[1:, 4] = 1.0, 2.0
-    told = unseen_depth(surface, strength)
+    picture = PictureMotion(surface)
+    told = unseen_depth(picture.size(strength))
     skin = surface.seen & surface.skin
     cloud = np.stack([surface.vertices[skin], (surface.vertices + surface.basis[4])[skin]])
     moved = displacement(cloud, cloud[0, :, 2].mean())[1, :, :2]
     assert told[0] == 0
     assert told[1] == pytest.approx(DEPTH_SHARE * np.sqrt((moved**2).mean()), rel=0.02)
     assert told[2] == pytest.approx(2 * told[1])
+    assert picture.noise(strength) == pytest.approx(picture.size(strength) / np.sqrt(GUARD))  # of one column alone
