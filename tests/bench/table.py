@@ -29,8 +29,11 @@ def tables(rows: list[Row], left_out: list[str]) -> str:
         _cost(good),
         "Medians by condition; errz over clips with more than 15 % of the motion in depth, its worst over all.",
         _accuracy(good),
+        _depth(good),
         "Detection at the reference condition:",
         _detection(good),
+        "Truth within the error bars by condition, means over the clips; clips without an expression by themselves:",
+        _bars(good),
         "Events by condition:",
         _events(good),
         *(f"- {row['plan']['name']} ({row['plan']['face']}): {row['error']}" for row in rows if "error" in row),
@@ -89,6 +92,16 @@ def _accuracy(rows: list[Row]) -> str:
     return markdown(["condition", "level", "clips", *TITLES, "worst errz"], lines)
 
 
+def _depth(rows: list[Row]) -> str:
+    deep = [row for row in rows if row.get("depth_share", 0) > WITH_DEPTH]
+    found = median(deep, "errz")
+    return (
+        ""
+        if found is None
+        else f"errz over all {len(deep)} clips with more than 15 % of the motion in depth: {found:.3f}."
+    )
+
+
 def _detection(rows: list[Row]) -> str:
     """Share of events found, by the size of the motion."""
     part = {key: rows for key, rows in groups(rows).items() if key[0] == "reference" and key[1]}
@@ -98,6 +111,20 @@ def _detection(rows: list[Row]) -> str:
         for (_, level), rows in part.items()
     ]  # fmt: skip
     return markdown(["peak, px", "clips", "found", "err2d", "size found, px", "its σ, px"], lines) if lines else ""
+
+
+def _bars(rows: list[Row]) -> str:
+    """Share of the truth within one and two deviations, in the picture and in depth."""
+    parts: dict[str, list[Row]] = {}
+    for row in (row for row in rows if "within1" in row):
+        moves = row["plan"]["amp_px"] > 0
+        parts.setdefault(row["plan"]["condition"] + ("" if moves else ", still"), []).append(row)
+    within = ("within1", "within2", "within1z", "within2z")
+    lines = [
+        [name, len(part), *(float(np.mean([r[column] for r in part])) for column in within)]
+        for name, part in parts.items()
+    ]
+    return markdown(["condition", "clips", "in 1 σ", "in 2 σ", "depth in 1 σ", "depth in 2 σ"], lines)
 
 
 def _events(rows: list[Row]) -> str:

@@ -65,12 +65,13 @@ def test_talking_that_is_followed_is_no_false_motion() -> None:
 def rows() -> list[dict[str, Any]]:
     made = []
     for number, level in enumerate((0.5, 1.0, 2.0)):
-        plan = {"name": f"n{number}", "condition": "reference", "level": level, "face": "head_a"}
+        plan = {"name": f"n{number}", "condition": "reference", "level": level, "face": "head_a", "amp_px": level}
         made.append({
-            "plan": plan, "err2d": 0.6 - 0.1 * number, "err3d": 0.7, "gain": 1.0, "errz": 0.9, "within1": 0.7, "within2": 0.95,
+            "plan": plan, "err2d": 0.6 - 0.1 * number, "err3d": 0.7, "gain": 1.0, "errz": 0.9, "within1": 0.6 + 0.1 * number, "within2": 0.95,
+            "within1z": 0.8, "within2z": 0.99,
             "depth_share": 0.1 * number, "events_hit": number, "events_true": 2, "events_false": 1, "seconds": 30.0,
         })  # fmt: skip
-    still = {"name": "s", "condition": "still", "level": 0.0, "face": "head_b"}
+    still = {"name": "s", "condition": "still", "level": 0.0, "face": "head_b", "amp_px": 0.0}
     return [
         *made,
         {"plan": still, "error": "MicrofaceError: no face"},
@@ -84,6 +85,8 @@ def test_tables_say_what_was_measured_and_what_failed() -> None:
     assert "no face" in text
     assert "| 2 | 1 | 1.000 | 0.400 |" in text
     precision, recall, false = 3 / 6, 3 / 6, 3 / 2.5
+    assert "| reference | 3 | 0.700 | 0.950 | 0.800 | 0.990 |" in text
+    assert "errz over all 1 clips with more than 15 % of the motion in depth: 0.900." in text
     assert f"| all | 2.500 | {precision:.3f} | {recall:.3f} | {false:.3f} |" in text
 
 
