@@ -67,8 +67,8 @@ def rows() -> list[dict[str, Any]]:
     for number, level in enumerate((0.5, 1.0, 2.0)):
         plan = {"name": f"n{number}", "condition": "reference", "level": level, "face": "head_a", "amp_px": level}
         made.append({
-            "plan": plan, "err2d": 0.6 - 0.1 * number, "err3d": 0.7, "gain": 1.0, "errz": 0.9, "within1": 0.6 + 0.1 * number, "within2": 0.95,
-            "within1z": 0.8, "within2z": 0.99,
+            "plan": plan, "err2d": 0.6 - 0.1 * number, "err3d": 0.7, "gain": 1.0, "errz": 0.9,
+            "within1": 0.6 + 0.1 * number, "within2": 0.95, "within1z": 0.8, "within2z": 0.99,
             "depth_share": 0.1 * number, "events_hit": number, "events_true": 2, "events_false": 1, "seconds": 30.0,
         })  # fmt: skip
     still = {"name": "s", "condition": "still", "level": 0.0, "face": "head_b", "amp_px": 0.0}

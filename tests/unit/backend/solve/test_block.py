@@ -122,7 +122,7 @@ def test_a_large_expression_starts_from_what_is_known_and_is_corrected(columns: 
 
 
 def test_deviations_are_those_of_the_errors(columns: Columns, stage, play) -> None:
-    """The solve counts on more error than there is, some times over, to guard the mean; for the error there is it must be calibrated.
+    """The solve counts on more error than there is, some times over, to guard the mean; for what there is it must be calibrated.
 
     Faster than expressions move there is the picture's noise alone: that much of it the solve measures.
     The depth is given, as to every block but one: its own uncertainty is not in the deviations.
