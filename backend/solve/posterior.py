@@ -245,9 +245,11 @@ class Posterior:
         if quiet.shape[1] >= FEWEST_QUIET:
             stable = reduced + 1e-9 * np.trace(reduced) * np.eye(len(reduced))
             level = float(np.einsum("it,it->t", quiet, np.linalg.solve(stable, quiet)).mean() / len(reduced))
-        counted = max(error_variance(level), self.misfit)
-        # Two guesses, each wrong by a factor that differs from clip to clip: their geometric mean errs less than either.
-        return counted if self.alike is None else float(np.sqrt(counted * GUARDED * (self.alike + 2 * level)))
+        picture = error_variance(level)
+        if self.alike is not None:
+            # Two guesses, each wrong by a factor that differs from clip to clip: their geometric mean errs less than either.
+            picture = float(np.sqrt(picture * GUARDED * (self.alike + 2 * level)))
+        return max(picture, self.misfit)
 
     def _depth(self, state: State, reduced: Array, coupling: Array, right: Array, evidence: Array, x: Array) -> Array:
         """Depth (D,) by variable projection over the modes with the most head motion."""

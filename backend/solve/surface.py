@@ -18,7 +18,6 @@ from scipy.spatial.transform import Rotation
 from ...models.head.model import HeadModel
 from ...models.head.raster import project, rasterise, vertex_normals
 from ...models.head.units import JOINT_OWNED, MINOR, NEVER_SOLVED, measured
-from ..motion.region import EYES
 from ..types import FLIP, Floats
 
 Array = NDArray[np.float64]
@@ -30,9 +29,7 @@ UNIT_LIMIT = 0.35  #: of full strength: the landmarks would have seen more
 DETAIL_LIMIT = 3.0  #: px at 240: what no unit explains is small
 JAW_LIMIT = 0.5  #: rad of jaw opening that counts as its full strength
 DETAIL_SIGMA = (22.0, 15.0)  #: px at a face width of 240 px; wider bumps imitate the parallax of a turning head
-LID_SIGMA, LID_STEP = 7.0, 12.0  #: px at 240, of bumps along the lids, which are less high than the others are wide
 LIFT = 0.9  #: deviation of skin's motion off the bone over that along it: it slides more readily
-FEWEST_OF_LIDS = 4  #: landmarks of an eye's outline, and bumps along it
 DEPTH_SIGMA = 30.0  #: px at 240
 EVERY = slice(None)  #: all points
 
@@ -231,10 +228,9 @@ class Surface:
         groups: list[int] = []
         lower = self._below_mouth(image)
         slide = self._slide()
-        scale = self.reference.scale
-        grids = [(sigma * scale, self._grid(pixels, 1.5 * sigma * scale, 0.5)) for sigma in DETAIL_SIGMA]
-        for number, (width, centres) in enumerate([*grids, (LID_SIGMA * scale, self._beside_lids())]):
-            for centre in centres:
+        for number, sigma in enumerate(DETAIL_SIGMA):
+            width = sigma * self.reference.scale
+            for centre in self._grid(pixels, 1.5 * width, 0.5):
                 bump = np.exp(-((image - centre) ** 2).sum(1) / (2 * width**2)) * self.skin
                 if self._mouth_left < centre[0] < self._mouth_right:
                     bump = bump * ~(self._in_mouth & (lower != (centre[1] > self._mouth_height(centre[0]))))
@@ -244,25 +240,6 @@ class Surface:
         self.basis = np.concatenate([self.basis, np.array(columns).reshape(-1, len(image), 3)])
         self.group = np.r_[self.group, np.array(groups, int)]
         self._scale_units()
-
-    def _beside_lids(self) -> Array:
-        """Centres (K, 2) px along the lids' edges, LID_STEP apart, half a bump away from the eye."""
-        head, scale = self.reference.head, self.reference.scale
-        at = {int(k): n for n, k in enumerate(head.landmark_index)}
-        landmarks = project(head.landmark_points(self.vertices), self.reference.camera)[:, :2]
-        centres = [np.zeros((0, 2))]
-        for outline in EYES:
-            ring = landmarks[[at[k] for k in outline if k in at]]
-            if len(ring) < FEWEST_OF_LIDS:
-                continue
-            closed = np.r_[ring, ring[:1]]
-            along = np.r_[0, np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))]
-            count = max(FEWEST_OF_LIDS, round(along[-1] / (LID_STEP * scale)))
-            place = np.arange(count) * along[-1] / count
-            edge = np.stack([np.interp(place, along, closed[:, k]) for k in (0, 1)], 1)
-            away = edge - ring.mean(0)
-            centres.append(edge + away / np.linalg.norm(away, axis=1, keepdims=True) * LID_SIGMA * scale / 2)
-        return np.concatenate(centres)
 
     def _slide(self) -> Array:
         """(2, V, 3): what to expect of skin that is seen to move by 1 along x or along y.
