@@ -113,7 +113,9 @@ def solve_block(
         moved = columns.to_sheet(columns.displacement(block.coarse, state.pose, state.depth, state.expression))
         if turn:
             left = _left_over(columns, block, moved, fps)
-            model.misfit, model.alike = (left.misfit * MACRO_ERROR, None) if large else (left.misfit, left.alike)
+            model.misfit = left.misfit * (MACRO_ERROR if large else 1.0)
+            # Nothing is still in a large expression, and what hides the face pulls at what is beside it.
+            model.alike = None if large or block.masked.any() else left.alike
             # A misfit beyond the picture's error is mostly slow, and is counted on already.
             model.slow = left.slow * min(1.0, error_variance(floor) / max(model.misfit, 1e-9))
         then = state.totals(layout, prior.coarse)
