@@ -2,7 +2,7 @@
 """What the model leaves over of a block's measurement: how much the footage errs, how slowly, and how much of that looks like skin.
 
 The measurement's noise is white in the pixels, its other errors are not: what a codec holds back and what light does is wide and
-slow, as an expression is. How much of it there is differs a hundredfold between footage, so it is measured here, where the model
+slow, as an expression is. How much of it there is differs thirtyfold between clips, so it is measured here, where the model
 has taken its own part out: in each bump of skin, and in the frequencies an expression has.
 """
 

@@ -247,7 +247,7 @@ class Posterior:
             level = float(np.einsum("it,it->t", quiet, np.linalg.solve(stable, quiet)).mean() / len(reduced))
         picture = error_variance(level)
         if self.alike is not None:
-            # Two guesses, each wrong by a factor that differs from clip to clip: their geometric mean errs less than either.
+            # Two guesses of the same, each wrong by a factor that differs from clip to clip: their geometric mean.
             picture = float(np.sqrt(picture * GUARDED * (self.alike + 2 * level)))
         return max(picture, self.misfit)
 
