@@ -85,10 +85,11 @@ def _take(clip: Clip, head: HeadModel, settings: Settings, progress: Progress, s
     """The take of all frames of a clip, which may be a draft's."""
     say = _StageProgress(progress)
     paint = Paint(settings.mask, clip) if settings.mask else None
-    tracks, hidden = tracked(clip, settings, say, store)
+    tracks, hidden, disturbed = tracked(clip, settings, say, store)
     refuse_cuts(tracks, clip)
     say("head", 0)
     hidden = beyond_belief(tracks, hidden, settings)
+    restless = hidden | beyond_belief(tracks, hidden | disturbed, settings)
     unclear = hidden | painted_over(paint, tracks, hidden)
     check_pins(settings.pins, head, clip, tracks)
     fit = fitted(head, clip, tracks, settings, unclear, store)
@@ -97,7 +98,7 @@ def _take(clip: Clip, head: HeadModel, settings: Settings, progress: Progress, s
         fit = fitted(head, clip, tracks, settings, unclear, store)
     say("neutral", 0)
     fit = smoothed(settled(fit, hidden))
-    neutral, rest = find_neutral(head, clip, tracks, fit, settings, say, paint)
+    neutral, rest = find_neutral(head, clip, tracks, fit, settings, say, paint, restless)
     anchors, spans = find_anchors(clip, tracks, fit, neutral, rest)
     say("motion", 0)
     footage = frames(clip, int(tracks.frame[0]), int(tracks.frame[-1]) + 1)
@@ -186,9 +187,10 @@ def find_neutral(
     settings: Settings,
     progress: Progress,
     paint: Paint | None = None,
+    restless: NDArray[np.bool_] | None = None,
 ) -> tuple[Neutral, NDArray[np.int64]]:
-    """The template, and the tracked frames (indices into `tracks`) it was looked for in."""
-    rest = rest_candidates(tracks, fit, settings.neutral)
+    """The template, and the tracked frames (indices into `tracks`) it was looked for in, not among those `restless` (N,)."""
+    rest = rest_candidates(tracks, fit, settings.neutral, restless)
     candidates = rest_frames(tracks, rest)
     candidates = candidates[~settings.leaves_out(candidates)]
     window = window_around(tracks.landmarks, clip.width, clip.height, paint)

@@ -21,10 +21,14 @@ from .store import Store
 from .tracking import track
 from .types import Clip, Progress, Settings, Tracks
 
-COLUMNS = {"frame": "<i8", "landmarks": "<f4", "confidence": "<f4", "shot": "<i8", "cut_frames": "<i8", "hidden": "|u1"}
+COLUMNS = {
+    "frame": "<i8", "landmarks": "<f4", "confidence": "<f4", "shot": "<i8", "cut_frames": "<i8",
+    "hidden": "|u1", "disturbed": "|u1",
+}  # fmt: skip
+Found = tuple[Tracks, NDArray[np.bool_], NDArray[np.bool_]]
 
 
-def tracked(clip: Clip, settings: Settings, progress: Progress, store: Store) -> tuple[Tracks, NDArray[np.bool_]]:
+def tracked(clip: Clip, settings: Settings, progress: Progress, store: Store) -> Found:
     """Track the face, or read what an earlier run kept.
 
     Args:
@@ -34,7 +38,7 @@ def tracked(clip: Clip, settings: Settings, progress: Progress, store: Store) ->
         store: where tracks are kept.
 
     Returns:
-        the tracks, and (N,) in which tracked frames something hides the face.
+        the tracks, and (N,) in which tracked frames something hides the face, and in which it disturbs them (`Cover`).
 
     Raises:
         MicrofaceError: as `track`.
@@ -46,20 +50,21 @@ def tracked(clip: Clip, settings: Settings, progress: Progress, store: Store) ->
             return read_tracks(path)
     cover = Cover(load_head(BUILT_IN))  # the same for all heads: a change of head needs no new tracks
     tracks = track(clip, settings, progress, cover.look)
-    hidden = cover.hidden(tracks)
-    kept.keep(store, path, {**vars(tracks), "hidden": hidden}, COLUMNS)
-    return tracks, hidden
+    hidden, disturbed = cover.judged(tracks)
+    kept.keep(store, path, {**vars(tracks), "hidden": hidden, "disturbed": disturbed}, COLUMNS)
+    return tracks, hidden, disturbed
 
 
-def read_tracks(path: Path) -> tuple[Tracks, NDArray[np.bool_]]:
-    """Read what was kept: tracks and hidden frames (N,).
+def read_tracks(path: Path) -> Found:
+    """Read what was kept: tracks, hidden and disturbed frames (N,).
 
     Raises:
         npz.Mismatch, KeyError, npz.DAMAGED: it is damaged.
     """
     columns = kept.read(path, COLUMNS)
-    hidden = columns.pop("hidden").astype(bool)
+    hidden, disturbed = (columns.pop(name).astype(bool) for name in ("hidden", "disturbed"))
     tracks = Tracks(**columns)
-    if tracks.landmarks.shape != (len(tracks.frame), 478, 3) or len(hidden) != len(tracks.frame):
+    frames = len(tracks.frame)
+    if tracks.landmarks.shape != (frames, 478, 3) or len(hidden) != frames or len(disturbed) != frames:
         raise npz.Mismatch("its columns differ in length")
-    return tracks, hidden
+    return tracks, hidden, disturbed

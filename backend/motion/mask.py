@@ -4,6 +4,9 @@
 The template is looked at in cells, as wide as its sheet's nodes are apart. In a cell something else is seen when the picture fails
 to show the template's texture there. So it does where skin folds, lids close and teeth appear: there the landmarks see large motion
 beside it, or it stays close to an eye or to the mouth. A residual is excused by the one and never begins at the other.
+
+Once it is known that there is something, it is looked at more finely: skin that is seen right beside it tells how the hidden skin
+moves.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
 from ..types import Floats
+from .cells import Cells
 from .field import MotionField
 from .region import EYES, INNER_LIPS
 
@@ -25,7 +29,6 @@ Mask = NDArray[np.bool_]
 
 SURE = 0.5  #: share of a cell's texture not shown, beyond what motion excuses, at which something else is seen there
 LIKELY = 0.1  #: the same, beside a cell that is sure, and not excused
-FAINT = 0.05  #: of the template's mean square: cells with less texture count as if they had it
 EXCUSED = 3.0  #: px at 240 of landmark motion beyond the head's that excuse half of a residual
 EXCUSED_AROUND = 5  #: cells across in which the largest motion counts: folds lie beside what moves
 FEWEST_CELLS = 3  #: sure cells side by side
@@ -34,10 +37,10 @@ FRAMES = 4  #: before and after sure cells, where it comes and goes
 LINGER = 3  #: frames before and after it is found
 COMING = FRAMES + LINGER  #: frames before and after that tell what may be hidden
 REACH = 8  #: cells: from a sure one to the occluder's farthest likely one
-FEWEST_PIXELS = 8  #: of the template in a cell that is judged
 OPENING = 1.0  #: cells around eyes and lips where nothing sure begins
 DOUBTED = 3  #: cells around an occluder that are looked at again without it: motion may explain some of it away
-RIM = 1  #: cells around an occluder that it spoils a little
+FINE = 2  #: fine cells in a cell, either way
+RIM = 1  #: fine cells around an occluder that it spoils a little
 BESIDE = np.ones((3, 3), bool)
 
 
@@ -55,10 +58,9 @@ class Signs(NamedTuple):
 
 
 class OccluderMask:
-    """The cells of one template. A cell is a number; frames are rows.
+    """The fine cells of one template. A cell is a number; frames are rows.
 
     Attributes:
-        shape: rows and columns of cells.
         cell: (M,) that each of the template's pixels lies in.
         texture: (cells) share of the template's energy.
     """
@@ -70,19 +72,10 @@ class OccluderMask:
             field: of the template.
             landmarks: (478, 2) work px, in it.
         """
-        sheet, template = field.sheet, field.template
-        self.shape = sheet.rows - 3, sheet.columns - 3
-        column, row = np.floor((template.points - sheet.low) / sheet.spacing).astype(int).T
-        self.cell = np.clip(row, 0, self.shape[0] - 1) * self.shape[1] + np.clip(column, 0, self.shape[1] - 1)
-        count, pixels = self.shape[0] * self.shape[1], np.arange(len(self.cell))
-        self._sum = sparse.csr_matrix((template.weight, (self.cell, pixels)), (count, len(pixels)))
-        self._mass = np.asarray(self._sum.sum(1)).ravel()
-        energy = self._sum @ template.value**2
-        self.texture = energy / energy.sum()
-        self._judged = np.bincount(self.cell, minlength=count) >= FEWEST_PIXELS
-        self._usual = energy + FAINT * energy.sum() / self._mass.sum() * self._mass
-        self._begins = ~_near_openings(sheet.low, sheet.spacing, self.shape, landmarks)
-        self._nodes = (sparse.diags(template.weight) @ field.design).T.tocsr()
+        self._cells, self._fine = Cells(field, 1), Cells(field, FINE)
+        self.cell, self.texture = self._fine.cell, self._fine.energy / self._fine.energy.sum()
+        self._begins = ~_near_openings(field.sheet.low, self._cells.side, self._cells.shape, landmarks)
+        self._nodes = (sparse.diags(field.template.weight) @ field.design).T.tocsr()
         self._node_mass = np.asarray(self._nodes.sum(1)).ravel()
 
     def find(self, residual: Floats, moved: Floats) -> Mask:
@@ -96,8 +89,8 @@ class OccluderMask:
 
     def signs(self, residual: Floats, moved: Floats) -> Signs:
         """What each frame by itself says; arguments as for `find`."""
-        share = self._share(residual).reshape(-1, *self.shape)
-        around = ndimage.maximum_filter(self._mean(moved).reshape(share.shape), (1, EXCUSED_AROUND, EXCUSED_AROUND))
+        share = self._cells.missing(residual)
+        around = ndimage.maximum_filter(self._cells.mean(moved), (1, EXCUSED_AROUND, EXCUSED_AROUND))
         sure = (share > SURE * (1 + (around / EXCUSED) ** 2)) & self._begins
         seed = np.stack([_large(one) for one in np.where(sure, share, 0)])
         return Signs(seed, (share > LIKELY) | seed)
@@ -105,34 +98,33 @@ class OccluderMask:
     def grown(self, signs: Signs) -> Mask:
         """Cells (B, cells) of frames in a row, from the sure ones over the likely ones in time and space."""
         if not signs.sure.any():
-            return np.zeros((len(signs.sure), signs.sure[0].size), bool)
+            return np.zeros((len(signs.sure), len(self.texture)), bool)
         core = ndimage.binary_dilation(signs.sure, np.ones((3, 3, 3)), FRAMES, mask=signs.likely)
         core = ndimage.binary_dilation(core, BESIDE[None], REACH, mask=signs.likely)
         core = ndimage.binary_dilation(core, np.ones((3, 1, 1)), LINGER)  # it shines in before it is there
-        return self._closed(ndimage.binary_dilation(core, BESIDE[None], DOUBTED))
+        return self._closed(ndimage.binary_dilation(core, BESIDE[None], DOUBTED).repeat(FINE, 1).repeat(FINE, 2))
 
     def revised(self, residual: Floats, hidden: Mask) -> Mask:
         """What a residual (B, M) without the hidden cells (B, cells) still shows of them, and beside them.
 
         Skin beside an occluder needs no excuse: there it misleads the landmarks too.
         """
-        share, held = self._share(residual).reshape(-1, *self.shape), hidden.reshape(-1, *self.shape)
-        near = ndimage.binary_dilation(held, BESIDE[None], DOUBTED)
+        share, held = self._fine.missing(residual), self._grid(hidden)
+        near = ndimage.binary_dilation(held, BESIDE[None], DOUBTED * FINE)
         core = ((share > LIKELY) & held) | ((share > SURE) & near)
         return self._closed(ndimage.binary_dilation(core, BESIDE[None], RIM) & near)
+
+    def beside(self, hidden: Mask) -> Mask:
+        """Hidden cells (B, cells), and those around them: there the sheet, which is coarser, is not measured well either."""
+        return ndimage.binary_dilation(self._grid(hidden), BESIDE[None]).reshape(hidden.shape)
+
+    def _grid(self, cells: Mask) -> Mask:
+        """(B, rows, columns) of (B, cells)."""
+        return cells.reshape(-1, *self._fine.shape)
 
     def _closed(self, cells: Mask) -> Mask:
         """(B, cells) without holes, of cells (B, rows, columns)."""
         return np.stack([ndimage.binary_fill_holes(one) for one in cells]).reshape(len(cells), -1)
-
-    def _share(self, residual: Floats) -> Array:
-        """(B, cells) share of the texture that residuals (B, M) leave over."""
-        left = (self._sum @ np.square(residual).T).T
-        return np.asarray(np.where(self._judged, left / np.maximum(self._usual, 1e-12), 0))
-
-    def _mean(self, values: Floats) -> Array:
-        """(B, cells) mean of values (B, M) in each cell."""
-        return np.asarray((self._sum @ np.asarray(values).T).T / np.maximum(self._mass, 1e-12))
 
     def pixels(self, hidden: Mask) -> Mask:
         """(B, M) which of the template's pixels hidden cells (B, cells) hold."""

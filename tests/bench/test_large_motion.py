@@ -169,7 +169,7 @@ def test_a_shout_is_not_taken_for_a_hand(built: None, tmp_path: Path) -> None:
     path = Film(head, "head_a", acting(head, 0.85, 0.85, 0.46)).write(tmp_path / "shout.mp4")
     cover = Cover(head)
     tracks = track(open_clip(path), Settings(device="cpu"), quiet, cover.look)
-    assert not cover.hidden(tracks).any()
+    assert not cover.judged(tracks)[0].any()
 
 
 @pytest.mark.long

@@ -1,19 +1,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What crosses the mouth during a smile leaves the rest of the face as it is, and nothing is invented."""
+"""What passes before the face during a smile leaves the rest of the face as it is, and nothing is invented."""
 
 from pathlib import Path
 
 import pytest
 from microface.tests.bench.occluder import row
 
+AIM = 1.1  #: times the error of the clean clip
+
 
 @pytest.mark.long
-# 1.08 and 1.10 until the solve measured how slow the picture's error is; what it does with it beside an occluder is not understood.
-@pytest.mark.xfail(strict=True, reason="1.21 unmarked: the aim of 1.1 is missed")
-@pytest.mark.parametrize("name", ["patch", "bar"])
-def test_outside_what_crosses_the_mouth_the_error_is_that_of_the_clean_clip(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "bound"),
+    [
+        pytest.param(
+            "patch", AIM, marks=pytest.mark.xfail(strict=True, reason="1.12: the mouth is hidden while it smiles")
+        ),
+        ("bar", AIM),
+        ("glare", AIM),
+        ("hair", 1.3),  # before the face in most frames in which the landmarks take it to be at rest
+        ("glasses", 1.45),  # go down and up again
+    ],
+)
+def test_beside_what_passes_the_error_is_that_of_the_clean_clip(name: str, bound: float, tmp_path: Path) -> None:
     found = row(name, tmp_path, limits=False)
-    assert found["unmarked"] < 1.1
     assert found["marked of it"] > 0.9
-    assert found["marked of the face"] < 0.2 and found["marked before and after"] == 0
-    assert not found["invented"]
+    assert found["marked of the face"] < (0.25 if name == "glasses" else 0.2) and found["marked before and after"] == 0
+    assert not found["invented"] and found["units"]
+    assert found["unmarked"] < bound

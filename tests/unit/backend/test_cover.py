@@ -3,7 +3,20 @@
 
 import numpy as np
 import pytest
-from microface.backend.cover import HEIGHT, HIDDEN, LIPS, SIDE, FlatFace, hidden_share, torn_open
+from microface.backend.cover import (
+    BESIDE,
+    COMING,
+    DISTURBED,
+    HEIGHT,
+    HIDDEN,
+    LIPS,
+    SIDE,
+    FlatFace,
+    hidden_share,
+    strange_share,
+    torn_open,
+    with_coming,
+)  # fmt: skip
 from microface.models.head.model import HeadModel
 from microface.models.head.raster import project
 from scipy.ndimage import gaussian_filter
@@ -48,6 +61,29 @@ def test_what_is_not_seen_is_not_judged(face: np.ndarray) -> None:
     seen[30:, :, :18] = False
     assert hidden_share(face, SEEN, INSIDE)[30:].min() > HIDDEN
     assert hidden_share(face, seen, INSIDE).max() < 0.5 * HIDDEN
+
+
+def test_a_strand_of_hair_disturbs(face: np.ndarray) -> None:
+    """A dark line over skin without details, where nothing could look unlike; light and a mouth that talks disturb nothing."""
+    smooth = slice(14, 22)
+    face[:, :, smooth] = 120 + np.random.default_rng(5).normal(0, 2, face[:, :, smooth].shape)
+    for n, picture in enumerate(face):
+        picture[24:29, 10:22] = texture(10 + n)[24:29, 10:22]
+    face[:8] = face[:8] // 2 + (3 * np.arange(SIDE)).astype(np.uint8)
+    face[25:38, 4:20, 17] = 30
+    share = strange_share(face, SEEN, INSIDE)
+    assert share[25:38].min() > 2 * DISTURBED
+    assert np.delete(share, np.r_[25:38]).max() < DISTURBED
+    unseen = SEEN.copy()
+    unseen[:, :24, 12:24] = False
+    assert strange_share(face, unseen, INSIDE).max() < DISTURBED
+
+
+def test_a_hand_is_on_its_way_as_long_as_it_disturbs() -> None:
+    hidden, disturbed = np.zeros((2, 30), bool)
+    hidden[12:14] = disturbed[10:26] = True
+    assert np.flatnonzero(with_coming(hidden, disturbed)).tolist() == [*range(10 - BESIDE, 14 + COMING + BESIDE)]
+    assert np.flatnonzero(with_coming(hidden, hidden)).tolist() == [*range(12 - BESIDE, 14 + BESIDE)]
 
 
 @pytest.mark.parametrize(("yaw", "zoom"), [(0, 1), (20, 1), (60, 1), (0, 4)])

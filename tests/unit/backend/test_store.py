@@ -199,11 +199,12 @@ def test_tracks_are_kept_in_every_bit(tmp_path: Path) -> None:
     frame, shot = np.array([0, 7, 14, 20]), np.array([0, 0, 1, 1])
     tracks = Tracks(frame, landmarks, random.random(4, np.float32), shot, np.array([14]))
     hidden = np.array([False, False, True, True])
-    kept.keep(ROOMY, tmp_path / "a.npz", {**vars(tracks), "hidden": hidden}, tracked.COLUMNS)
-    read, also = tracked.read_tracks(tmp_path / "a.npz")
+    disturbed = np.array([True, False, True, True])
+    kept.keep(ROOMY, tmp_path / "a.npz", {**vars(tracks), "hidden": hidden, "disturbed": disturbed}, tracked.COLUMNS)
+    read, *also = tracked.read_tracks(tmp_path / "a.npz")
     for name, values in asdict(tracks).items():
         np.testing.assert_array_equal(getattr(read, name), values)
-    np.testing.assert_array_equal(also, hidden)
+    np.testing.assert_array_equal(also, [hidden, disturbed])
 
 
 def test_leaving_out_every_face_is_refused(clip: Path, filled_store: None) -> None:

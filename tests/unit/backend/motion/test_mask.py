@@ -55,8 +55,10 @@ def test_a_hand_on_the_cheek_is_found_where_it_is(field: MotionField, mask: Occl
     nodes = mask.nodes(hidden)[0].reshape(2, -1)[0][: len(field.sheet.nodes)]
     far = np.abs(field.sheet.nodes - place).max(1)
     assert nodes[far < 25].min() > 0.99 and nodes[far > 25 + 6 * SPACING].max() == 0
-    narrow = mask.pixels(mask.revised(residual(field, (place, 25)), hidden))[0]
-    assert narrow[away < 25].all() and not narrow[away > 25 + 2 * SPACING].any()
+    fine = mask.revised(residual(field, (place, 25)), hidden)
+    narrow, around = mask.pixels(fine)[0], mask.pixels(mask.beside(fine))[0]
+    assert narrow[away < 25].all() and not narrow[away > 25 + SPACING].any()
+    assert around[away < 25 + SPACING / 2].all() and not around[away > 25 + 1.5 * SPACING].any()
 
 
 def test_a_residual_beside_large_motion_is_an_expression(field: MotionField, mask: OccluderMask) -> None:
@@ -97,8 +99,9 @@ def test_what_hides_does_not_end_with_a_chunk(field: MotionField, mask: Occluder
 def test_a_fold_in_smooth_skin_is_no_occluder(field: MotionField, mask: OccluderMask) -> None:
     """What fails to show in four cells is less than the texture of four; of something else there is twice as much."""
     still, place = np.zeros((1, len(mask.cell))), np.array([50.0, 210.0])
-    middle = mask.cell[np.linalg.norm(field.template.points - place, axis=1).argmin()]
-    four = np.isin(mask.cell, [middle, middle + 1, middle + mask.shape[1], middle + mask.shape[1] + 1])
+    cell = np.floor((field.template.points - field.sheet.low) / SPACING)
+    beyond = cell - np.floor((place - field.sheet.low) / SPACING)
+    four = ((beyond == 0) | (beyond == 1)).all(1)
     assert not mask.find(np.where(four, np.sqrt(0.8) * field.template.value, 0)[None], still).any()
     assert mask.find(np.where(four, np.sqrt(1.6) * field.template.value, 0)[None], still).any()
 
