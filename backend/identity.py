@@ -31,6 +31,7 @@ SPARSE = 0.2  #: strength below which the sparse prior is quadratic
 FOCAL_PRIOR = (1.6, 0.4)  #: focal length / longer side of the picture: median and sigma of its logarithm
 ALONE = 1 / 25  #: share of the landmarks whose errors are independent: a mesh errs as a whole
 GROSS = 8.0  #: sigma; a large expression is no outlier, though the units fit it to a few per cent of the face only
+POSE_STEPS, CHANGE_STEPS = 6, 4  #: Gauss-Newton steps a frame
 RIVALRY = 5.0  #: how much more a rival of a unit at full strength costs
 
 
@@ -239,7 +240,7 @@ def _fit_frame(
     frame = _start(points, seen, focal, centre)
     if before is not None:
         frame.expression = before.expression.copy()
-    for step in range(6):
+    for step in range(POSE_STEPS):
         r, own, _ = linearise(points, person, frame, focal, centre, seen[:, :2])
         w = robust(r, points.trust, sigma * (3 if step < 2 else 1))
         a = own.T @ (w[:, None] * own)
@@ -274,7 +275,7 @@ def _fit_change(
 ) -> FaceState:
     """Pose and change of expression of one frame (L, 3) from this person at rest (L, 3): what a muscle pulls, 0 or more."""
     frame = FaceState(start.rotation, start.translation, np.zeros(len(start.expression)))
-    for _ in range(4):
+    for _ in range(CHANGE_STEPS):
         r, own, _ = linearise(points, rest, frame, focal, centre, seen[:, :2])
         w = robust(r, points.trust, sigma, GROSS) * ALONE
         a = own.T @ (w[:, None] * own)

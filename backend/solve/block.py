@@ -167,7 +167,8 @@ def _result(columns: Columns, block: Block, state: State) -> BlockResult:
     covariance = np.zeros((frames, count, count))
     pose_variance = quiet[:, None] * np.diag(state.quiet_covariance)
     detail_variance = np.zeros(int(detail.sum()))
-    for part, full in zip(share, state.covariance, strict=True):
+    for part, lower in zip(share, state.covariance, strict=True):
+        full = np.tril(lower) + np.tril(lower, -1).T
         covariance += part[:, None, None] * (mix @ full[6:, 6:] @ mix.T)
         pose_variance += part[:, None] * np.diag(full)[:6]
         detail_variance += part.mean() * np.diag(full)[6:][detail]

@@ -73,7 +73,7 @@ class State:
     variance: Array  #: (X,) px^2
     noise: float  #: variance of the evidence
     basis: TimeBasis
-    covariance: list[Array] = field(default_factory=list)  #: (K) x (6 + X, 6 + X) posterior of one mode of each level
+    covariance: list[Array] = field(default_factory=list)  #: (K) x (6 + X, 6 + X) posterior of one mode of each level, lower triangle
     quiet_covariance: Array = field(default_factory=lambda: np.zeros((6, 6)))
 
     def totals(self, layout: Layout, coarse: Array) -> Array:
@@ -201,8 +201,7 @@ class Posterior:
             prior[6:] = state.noise / (state.variance * variance)
             factor = cho_factor(reduced + np.diag(prior), lower=True, check_finite=False)
             mean = cho_solve(factor, right[:, mode], check_finite=False)
-            lower = dpotri(factor[0], lower=1)[0]
-            covariance = state.noise * (np.tril(lower) + np.tril(lower, -1).T)
+            covariance = state.noise * dpotri(factor[0], lower=1)[0]
             spread = np.diag(covariance)[6:, None] + signed[:, None] * mean[6:] ** 2
             return mean, factor, covariance, (spread / basis.variance[mode]).sum(1)
 

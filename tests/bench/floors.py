@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a stage of the reconstruction cannot do without, alone and on one core, in ms of CPU time a frame.
 
-Decoding once; the mesh net on a crop that is there already; one spline filter and one reading of the template's pixels in a
-frame; the factorisations of a block's expectation steps. Everything else in a stage is above its floor.
+Decoding once; the mesh net on a crop that is there already; the normal equations of each frame's pose and expression and their
+solution; the frames that may show rest and those whose noise is told, decoded, filtered and read once; one spline filter and one
+reading of the template's pixels in a frame; the factorisations of a block's expectation steps. Everything else in a stage is above
+its floor.
 """
 
 from __future__ import annotations
@@ -12,8 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from microface.backend.face_points import landmark_points
+from microface.backend.heads import load_head
+from microface.backend.identity import CHANGE_STEPS, POSE_STEPS
 from microface.backend.motion.field import sample
 from microface.backend.motion.window import highpass_spline
+from microface.backend.noise import PICTURES
+from microface.backend.rest import CANDIDATES
 from microface.backend.solve.block import PASSES, STEPS
 from microface.backend.solve.temporal import LEVELS
 from microface.backend.template import PIXELS
@@ -36,8 +43,13 @@ def cpu_ms(work: Callable[[], object], repeats: int = REPEATS) -> float:
     return 1e3 * min(times)
 
 
+def jacobian(rows: int, columns: int) -> np.ndarray:
+    """Some full matrix (rows, columns)."""
+    return np.random.default_rng(0).normal(size=(rows, columns))
+
+
 def floors(path: Path, count: int) -> dict[str, float]:
-    """ms a frame of each stage that has a floor, for a clip of `count` frames; "decoding" on its own.
+    """ms a frame of each stage but reading, for a clip of `count` frames; "decoding" on its own.
 
     Args:
         path: a clip of 640 x 480 px whose face is 240 px wide.
@@ -53,9 +65,15 @@ def floors(path: Path, count: int) -> dict[str, float]:
     reading = cpu_ms(lambda: sample(highpass_spline(picture, 1.0), points))
     square = np.eye(UNKNOWNS) + 0.1 / UNKNOWNS
     factor = cpu_ms(lambda: dpotri(cho_factor(square, lower=True)[0], lower=1))
+    face = landmark_points(load_head("generic"))
+    own = jacobian(2 * len(face.index), 6 + len(face.expression))
+    normal = cpu_ms(lambda: np.linalg.solve(own.T @ own, own[0]))
     return {
         "decoding": decoding,
         "tracking": decoding + net,
+        "head": (POSE_STEPS + CHANGE_STEPS) * normal,
+        "neutral": decoding + CANDIDATES * reading / count,
         "motion": decoding + reading,
         "solving": PASSES * STEPS * LEVELS * factor / count,
+        "events": PICTURES * (decoding + reading) / count,
     }
