@@ -73,7 +73,9 @@ class State:
     variance: Array  #: (X,) px^2
     noise: float  #: variance of the evidence
     basis: TimeBasis
-    covariance: list[Array] = field(default_factory=list)  #: (K) x (6 + X, 6 + X) posterior of a mode of each level, lower triangle
+    covariance: list[Array] = field(
+        default_factory=list
+    )  #: (K) x (6 + X, 6 + X) posterior of a mode of each level, lower triangle
     quiet_covariance: Array = field(default_factory=lambda: np.zeros((6, 6)))
 
     def totals(self, layout: Layout, coarse: Array) -> Array:

@@ -4,12 +4,14 @@
 import numpy as np
 import pytest
 from microface.backend.motion.window import BLUR
+from microface.backend.solve import block
 from microface.backend.solve.block import Block, BlockResult, evidence_variance, solve_block
 from microface.backend.solve.columns import Columns
 from microface.backend.solve.hidden import carried
+from microface.backend.solve.leftover import Leftover
 from microface.backend.solve.posterior import error_variance
 from microface.backend.solve.surface import JAW_LIMIT
-from microface.backend.solve.temporal import BANDWIDTH_HZ
+from microface.backend.solve.temporal import BANDWIDTH_HZ, SLOW_FIRST
 from scipy.fft import dct, idct
 
 from .conftest import Played, rigid_of
@@ -184,6 +186,20 @@ def test_a_hidden_mouth_disturbs_no_brow_and_claims_nothing(columns: Columns, st
     assert error < 1.1 * usual + 0.01 * truth.max()
     assert of(seen, stage, "mouthSmileLeft").max() > 0.07
     assert np.abs(of(covered, stage, "mouthSmileLeft")).max() < 0.03
+
+
+@pytest.mark.parametrize("what", ["masked", "macro"])
+def test_what_looks_like_expression_is_not_counted_on_beside_an_occluder_or_a_large_expression(
+    columns: Columns, stage, play, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """There what is left over is no error of the footage: it must not make the solve believe less."""
+    played = play(FRAMES, FPS, {})
+    monkeypatch.setattr(block, "leftover", lambda *_: Leftover(0.0, SLOW_FIRST, 1e4))
+    masked, macro = np.zeros(played.motion.shape, np.float32), np.zeros((FRAMES, columns.layout.expressions))
+    usual = solve(columns, stage, played).noise
+    masked[20:24, :40], macro[20:30, 0] = 1, 1
+    beside = solve(columns, stage, played, **{what: {"masked": masked, "macro": macro}[what]}).noise
+    assert usual > 3 * beside
 
 
 def test_what_is_hidden_is_carried_over_from_where_it_is_seen() -> None:
