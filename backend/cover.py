@@ -32,8 +32,9 @@ COMPARED = 48  #: frames that say how the face mostly looks
 ALIKE = 0.6  #: correlation above which a part of the face looks alike in most of the clip
 UNLIKE = 0.35  #: correlation with most of the clip below which it is hidden
 HIDDEN = 0.1  #: share of the parts that look alike; a hand over half the mouth hides 0.15, a laugh 0.07
-COMING = 3  #: tracked frames before and after, as far as it disturbs them: the hand is on its way
+COMING = 3  #: tracked frames before and after, as far as something is seen in them: the hand is on its way
 BESIDE = 1  #: and one more
+A_LITTLE = 0.02  #: of the parts that look alike are hidden: something is seen, if it is a hand beside
 EDGE_ON = 0.4  #: of the usual area in the picture: what a turn shows edge-on is not judged
 STRANGE = 1.0  #: of the face's contrast, squared, a place is off its usual look by, beyond what it mostly is off by
 MOSTLY_OFF = 4.0  #: times this counts as usual
@@ -65,15 +66,15 @@ class Cover:
             np.stack(each) for each in zip(*(self._seen[int(tracks.frame[n])] for n in found), strict=True)
         )
         seen[torn_open(tracks.landmarks[found])] &= ~self._face.below_nose
-        hidden, disturbed = np.zeros((2, len(tracks.frame)), bool)
-        hidden[found] = hidden_share(pictures, seen, self._face.inside) > HIDDEN
+        share, disturbed = np.zeros(len(tracks.frame)), np.zeros(len(tracks.frame), bool)
+        share[found] = hidden_share(pictures, seen, self._face.inside)
         disturbed[found] = strange_share(pictures, seen, self._face.inside) > DISTURBED
-        return with_coming(hidden, disturbed), disturbed
+        return with_coming(share > HIDDEN, disturbed | (share > A_LITTLE)), disturbed
 
 
-def with_coming(hidden: NDArray[np.bool_], disturbed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Hidden frames (N,), and those beside them in which it comes and goes."""
-    grown = binary_dilation(hidden, iterations=COMING, mask=hidden | disturbed)
+def with_coming(hidden: NDArray[np.bool_], seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Hidden frames (N,), and those beside them in which what hides the face comes and goes, where something is seen (N,)."""
+    grown = binary_dilation(hidden, iterations=COMING, mask=hidden | seen)
     return np.asarray(binary_dilation(grown, iterations=BESIDE))
 
 

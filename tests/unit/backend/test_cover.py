@@ -79,10 +79,10 @@ def test_a_strand_of_hair_disturbs(face: np.ndarray) -> None:
     assert strange_share(face, unseen, INSIDE).max() < DISTURBED
 
 
-def test_a_hand_is_on_its_way_as_long_as_it_disturbs() -> None:
-    hidden, disturbed = np.zeros((2, 30), bool)
-    hidden[12:14] = disturbed[10:26] = True
-    assert np.flatnonzero(with_coming(hidden, disturbed)).tolist() == [*range(10 - BESIDE, 14 + COMING + BESIDE)]
+def test_a_hand_is_on_its_way_as_long_as_something_is_seen() -> None:
+    hidden, seen = np.zeros((2, 30), bool)
+    hidden[12:14] = seen[10:26] = True
+    assert np.flatnonzero(with_coming(hidden, seen)).tolist() == [*range(10 - BESIDE, 14 + COMING + BESIDE)]
     assert np.flatnonzero(with_coming(hidden, hidden)).tolist() == [*range(12 - BESIDE, 14 + BESIDE)]
 
 
