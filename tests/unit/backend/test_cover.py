@@ -10,13 +10,12 @@ from microface.backend.cover import (
     HEIGHT,
     HIDDEN,
     LIPS,
-    SIDE,
-    FlatFace,
     hidden_share,
     strange_share,
     torn_open,
     with_coming,
 )  # fmt: skip
+from microface.backend.flat_face import SIDE, FlatFace
 from microface.models.head.model import HeadModel
 from microface.models.head.raster import project
 from scipy.ndimage import gaussian_filter
