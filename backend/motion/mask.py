@@ -115,8 +115,8 @@ class OccluderMask:
         return self._closed(ndimage.binary_dilation(core, BESIDE[None], RIM) & near)
 
     def beside(self, hidden: Mask) -> Mask:
-        """Hidden cells (B, cells), and those around them: there the sheet, which is coarser, is not measured well either."""
-        return ndimage.binary_dilation(self._grid(hidden), BESIDE[None]).reshape(hidden.shape)
+        """Hidden cells (B, cells), and a spacing of the sheet around them: there it is not measured well either."""
+        return ndimage.binary_dilation(self._grid(hidden), BESIDE[None], FINE).reshape(hidden.shape)
 
     def _grid(self, cells: Mask) -> Mask:
         """(B, rows, columns) of (B, cells)."""

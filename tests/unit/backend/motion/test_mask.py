@@ -58,7 +58,7 @@ def test_a_hand_on_the_cheek_is_found_where_it_is(field: MotionField, mask: Occl
     fine = mask.revised(residual(field, (place, 25)), hidden)
     narrow, around = mask.pixels(fine)[0], mask.pixels(mask.beside(fine))[0]
     assert narrow[away < 25].all() and not narrow[away > 25 + SPACING].any()
-    assert around[away < 25 + SPACING / 2].all() and not around[away > 25 + 1.5 * SPACING].any()
+    assert around[away < 25 + SPACING].all() and not around[away > 25 + 2 * SPACING].any()
 
 
 def test_a_residual_beside_large_motion_is_an_expression(field: MotionField, mask: OccluderMask) -> None:
