@@ -189,7 +189,7 @@ def find_neutral(
     paint: Paint | None = None,
     restless: NDArray[np.bool_] | None = None,
 ) -> tuple[Neutral, NDArray[np.int64]]:
-    """The template, and the tracked frames (indices into `tracks`) it was looked for in, not among those `restless` (N,)."""
+    """The template, and the tracked frames (indices into `tracks`) it was looked for in, none `restless` (N,) if it can be."""
     rest = rest_candidates(tracks, fit, settings.neutral, restless)
     candidates = rest_frames(tracks, rest)
     candidates = candidates[~settings.leaves_out(candidates)]

@@ -14,7 +14,7 @@ from microface.backend.cover import (
     strange_share,
     torn_open,
     with_coming,
-)  # fmt: skip
+)
 from microface.backend.flat_face import SIDE, FlatFace
 from microface.models.head.model import HeadModel
 from microface.models.head.raster import project

@@ -244,9 +244,8 @@ def test_a_hand_before_the_mouth_is_no_rest_and_hides_only_the_mouth(
     off = np.abs(shown[26] - corner - shift_of(26) - [-22, 0])
     under, beside = (off < [44, 36]).all(1) & visible, (off > [44 + 45, 36 + 45]).any(1) & visible
     energy = (generic_head.expression[smiles] ** 2).sum(2) * visible
-    truly = 1 - energy[:, under].sum(1) / energy.sum(
-        1
-    )  # one corner of the mouth is behind the hand, the other beside it
+    truly = 1 - energy[:, under].sum(1) / energy.sum(1)
+    # One corner of the mouth is behind the hand, the other beside it.
     assert truly[0] < 0.1 and truly[1] > 0.8
     assert (take.seen[known][:, smiles].max(0) < truly + 0.02).all()
     assert take.seen[known, smiles[1]].min() > truly[1] - 0.25
