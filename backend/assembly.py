@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from .deviation import GUARD, PictureMotion, doubted, own_share, unseen_depth
+from .deviation import Doubt, PictureMotion, doubt, unseen_depth
 from .solve.clip import Solved
 from .solve.surface import JAW_LIMIT, Surface
 from .types import DETAIL_ENOUGH, FLIP, Floats
@@ -59,10 +59,10 @@ def perform(surface: Surface, solved: Solved, modes: int = DETAIL_MODES) -> Perf
     picture = PictureMotion(surface)
     moved = picture.size(_strength(surface, solved.units, solved.detail))
     wide = np.tile(np.sqrt(np.maximum(solved.detail_variance, 0)), (frames, 1))
-    share = own_share(picture.noise(_strength(surface, solved.units_std, wide)), moved)
-    std, factor = doubted(std, expression, share), factor / np.sqrt(GUARD)
-    pose, pose_std, translation, translation_std = _rigid(surface, solved, share)
-    detail = _detail_modes(surface, solved, seen, modes, share)
+    doubts = doubt(picture.noise(_strength(surface, solved.units_std, wide)), moved)
+    std, factor = doubts.deviation(std, expression), factor * doubts.posterior[:, None, None]
+    pose, pose_std, translation, translation_std = _rigid(surface, solved, doubts)
+    detail = _detail_modes(surface, solved, seen, modes, doubts)
     size = 1 / surface.unit_scale[: len(surface.unit_names)]
     return Performance(
         surface.reference.offset + surface.depth_offset(solved.depth),
@@ -92,11 +92,8 @@ def _strength(surface: Surface, units: Floats, detail: Floats) -> Array:
     return np.concatenate([units * size, both, detail], 1)
 
 
-def _rigid(surface: Surface, solved: Solved, share: Floats) -> tuple[Array, Array, Array, Array]:
-    """Poses (T, J, 3) and translations (T, 3) of the head from motion about the face's centre in camera space.
-
-    `share` (T,) of the jaw's turn may be wrong.
-    """
+def _rigid(surface: Surface, solved: Solved, doubts: Doubt) -> tuple[Array, Array, Array, Array]:
+    """Poses (T, J, 3) and translations (T, 3) of the head from motion about the face's centre in camera space."""
     reference = surface.reference
     joint = reference.head.joints(reference.shape)[0]
     jaw = reference.head.joint_names.index("jaw")
@@ -116,17 +113,16 @@ def _rigid(surface: Surface, solved: Solved, share: Floats) -> tuple[Array, Arra
         if name in surface.unit_names:
             column = surface.unit_names.index(name)
             pose[seen, jaw, axis] = solved.units[seen, column] * JAW_LIMIT
-            turns = solved.units_std[seen, column, None], solved.units[seen, column, None]
-            std[seen, jaw, axis] = doubted(*turns, share[seen])[:, 0] * JAW_LIMIT
+            turns = doubts.deviation(solved.units_std[:, column, None], solved.units[:, column, None])
+            std[seen, jaw, axis] = turns[seen, 0] * JAW_LIMIT
     return pose, std, translation, solved.pose_std[:, 3:]
 
 
 def _detail_modes(
-    surface: Surface, solved: Solved, seen: NDArray[np.bool_], modes: int, share: Floats
+    surface: Surface, solved: Solved, seen: NDArray[np.bool_], modes: int, doubts: Doubt
 ) -> tuple[Array, Array, Array, float]:
     """At most `modes` principal motions of the detail, (D, V, 3) head space, their strengths and deviations (T, D).
 
-    `share` (T,) of each may be wrong.
     Last the share they hold of the visible detail's energy, its sum of squares over frames and vertices; 1 when none of it is
     large enough to keep.
     """
@@ -151,5 +147,6 @@ def _detail_modes(
     basis = np.tensordot(write.T, columns, 1) @ surface.reference.turn
     detail, std = (np.full((len(seen), len(keep)), np.nan) for _ in range(2))
     detail[seen] = strength @ read
-    std[seen] = doubted(np.sqrt(np.maximum(solved.detail_variance @ read**2, 0)), detail[seen], share[seen])
+    alike = np.sqrt(np.maximum(solved.detail_variance @ read**2, 0))
+    std[seen] = doubts.deviation(alike, detail)[seen]
     return basis, detail, std, kept

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How far off the claims of a take may be: standard deviations of coefficients, and of the motion of vertices.
 
-Two kinds of error add up. What the picture's noise leaves open is the solve's posterior; at rest it is all there is. What the
-model gets wrong grows with the motion: deformation that is no unit's, a unit taken for its neighbour, expression that passes
-for head motion, depth. Every coefficient is therefore doubted by a share of its own size, each on its own, so that a place is as
-doubtful as what is claimed there; the share grows with the noise, in which the wrong causes are chosen more often. Motion along
-the line of sight, which the picture hardly shows, is doubted by a share of the face's motion in the picture. All these constants
-were chosen on the benchmark's development clips (BENCHMARKS.md).
+Two kinds of error add up. What the picture's noise leaves open is the solve's posterior; at rest it is all there is. It takes the
+causes for granted, so it counts more where the face moves and they had to be chosen. What the model gets wrong grows with the
+motion: deformation that is no unit's, a unit taken for its neighbour, expression that passes for head motion, depth. Every
+coefficient is therefore doubted by a share of its own size, each on its own, so that a place is as doubtful as what is claimed
+there; the share grows with the noise, in which the wrong causes are chosen more often. Motion along the line of sight, which the
+picture hardly shows, is doubted by a share of the face's motion in the picture. All these constants were chosen on the
+benchmark's development clips (BENCHMARKS.md).
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,22 +26,37 @@ from .types import BRIDGED, FLIP, Floats, Take
 Array = NDArray[np.float64]
 
 GUARD = 16.0  #: times the error variance there is, by the development clips, is what the solve counts on, to guard its estimate
-OWN_SHARE = 1.5  #: of a coefficient that may be wrong, where the noise is as large as the motion
-NOISE_POWER = 0.25  #: of the noise over the motion, to which that share falls
+CHOSEN = 8.0  #: times its variance at rest that the posterior has besides where the causes had to be chosen
+CLEAR = 4.0  #: times the noise: a motion of which that much holds in full
+OWN_SHARE = 2.0  #: of a coefficient that may be wrong, where the noise is as large as the motion
+NOISE_POWER = 0.5  #: of the noise over the motion, to which that share falls
 MOST_NOISE = 0.18  #: of the motion: more makes no cause less sure
 DEPTH_SHARE = 0.4  #: of the face's motion in the picture that there may be unseen along the line of sight
 SIZE_SHARE = 0.3  #: of an event's size
 
 
-def doubted(posterior: Floats, value: Floats, share: Floats) -> Array:
-    """Deviation of coefficients (T, C) from their posterior's, which GUARD widened, and a share (T,) of their size."""
-    return np.asarray(np.hypot(posterior / np.sqrt(GUARD), share[:, None] * np.asarray(value)))
+@dataclass(frozen=True)
+class Doubt:
+    """How much to doubt the coefficients of T frames.
+
+    Attributes:
+        posterior: (T,) factor on the posterior's deviations, which GUARD widened.
+        share: (T,) of what is claimed that may be wrong.
+    """
+
+    posterior: Array
+    share: Array
+
+    def deviation(self, posterior: Floats, value: Floats) -> Array:
+        """Deviation of coefficients (T, C) from their posterior's and their size."""
+        return np.asarray(np.hypot(self.posterior[:, None] * posterior, self.share[:, None] * np.asarray(value)))
 
 
-def own_share(noise: Floats, size: Floats) -> Array:
-    """(T,) share of what is claimed that may be wrong, of the noise's and the motion's RMS (T,) over the face."""
-    ratio = noise / np.maximum(size, 1e-30)
-    return np.asarray(OWN_SHARE * np.minimum(ratio, MOST_NOISE) ** NOISE_POWER)
+def doubt(noise: Floats, size: Floats) -> Doubt:
+    """By the RMS (T,) over the face of the noise (the posterior's at rest) and of the motion, in the same unit."""
+    chosen = np.minimum(size / np.maximum(CLEAR * noise, 1e-30), 1.0)
+    share = OWN_SHARE * np.minimum(noise / np.maximum(size, 1e-30), MOST_NOISE) ** NOISE_POWER
+    return Doubt(np.sqrt((1 + CHOSEN * chosen**2) / GUARD), share)
 
 
 def unseen_depth(size: Floats) -> Array:

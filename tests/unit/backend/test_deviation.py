@@ -6,15 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from microface.backend.deviation import (
+    CHOSEN,
+    CLEAR,
     DEPTH_SHARE,
     GUARD,
     MOST_NOISE,
     OWN_SHARE,
+    Doubt,
     PictureMotion,
-    doubted,
+    doubt,
     laid_rigidly,
     motion_deviation,
-    own_share,
     unseen_depth,
 )
 from microface.backend.mesh import vertices_at
@@ -27,16 +29,23 @@ DRAWS = 250
 
 def test_a_coefficient_is_doubted_by_its_noise_at_rest_and_by_its_size_beyond() -> None:
     posterior, value = np.array([[0.2], [1e-6], [1e-6]]), np.array([[0.0], [0.5], [-0.5]])
-    found = doubted(posterior, value, np.array([0.7, 0.7, 0.9]))[:, 0]
-    assert found == pytest.approx([0.2 / np.sqrt(GUARD), 0.5 * 0.7, 0.5 * 0.9])
+    found = Doubt(np.array([0.25, 0.5, 0.5]), np.array([0.7, 0.7, 0.9])).deviation(posterior, value)[:, 0]
+    assert found == pytest.approx([0.2 * 0.25, 0.5 * 0.7, 0.5 * 0.9])
 
 
 def test_what_is_claimed_is_doubted_more_where_there_is_more_noise_up_to_a_limit() -> None:
     ratio = np.array([0.01, 0.16, MOST_NOISE, 10.0])
-    share = own_share(ratio * 0.3, np.full(4, 0.3))
-    assert share[1] / share[0] == pytest.approx(2.0)  # sixteen times the noise, to the power of a quarter
-    assert share[2] == pytest.approx(share[3]) == pytest.approx(OWN_SHARE * MOST_NOISE**0.25)
-    assert np.isfinite(own_share(np.array([0.1]), np.array([0.0]))).all()
+    share = doubt(ratio * 0.3, np.full(4, 0.3)).share
+    assert share[1] / share[0] == pytest.approx(4.0)  # sixteen times the noise, to the power of a half
+    assert share[2] == pytest.approx(share[3]) == pytest.approx(OWN_SHARE * MOST_NOISE**0.5)
+    assert np.isfinite(doubt(np.array([0.1]), np.array([0.0])).share).all()
+
+
+def test_the_posterior_counts_as_it_is_at_rest_and_more_where_the_face_clearly_moves() -> None:
+    noise = np.full(4, 0.01)
+    factor = doubt(noise, np.array([0.0, CLEAR / 2, CLEAR, 100.0]) * noise).posterior
+    assert factor**2 * GUARD == pytest.approx([1, 1 + CHOSEN / 4, 1 + CHOSEN, 1 + CHOSEN])
+    assert doubt(np.zeros(1), np.zeros(1)).posterior == pytest.approx(1 / np.sqrt(GUARD))
 
 
 def test_what_is_laid_rigidly_holds_no_turn_and_no_shift() -> None:
