@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from .deviation import Doubt, PictureMotion, doubt, unseen_depth
+from .solve.causes import JAW_LIMIT
 from .solve.clip import Solved
-from .solve.surface import JAW_LIMIT, Surface
+from .solve.surface import Surface
 from .types import DETAIL_ENOUGH, FLIP, Floats
 
 Array = NDArray[np.float64]
@@ -48,8 +49,8 @@ def perform(surface: Surface, solved: Solved, modes: int = DETAIL_MODES) -> Perf
     """Convert the estimates, with so many modes of detail at most. Eyes are left at rest."""
     head = surface.reference.head
     frames, units = len(solved.place), len(head.expression)
-    of_head = [k for k, name in enumerate(surface.unit_names) if name in head.expression_names]
-    number = [head.expression_names.index(surface.unit_names[k]) for k in of_head]
+    of_head = [k for k, name in enumerate(surface.causes.unit_names) if name in head.expression_names]
+    number = [head.expression_names.index(surface.causes.unit_names[k]) for k in of_head]
     seen = np.isfinite(solved.place[:, 0])
     expression, std = (np.full((frames, units), np.nan) for _ in range(2))
     factor = np.full((frames, units, solved.factor.shape[2]), np.nan)
@@ -63,12 +64,12 @@ def perform(surface: Surface, solved: Solved, modes: int = DETAIL_MODES) -> Perf
     std, factor = doubts.deviation(std, expression), factor * doubts.posterior[:, None, None]
     pose, pose_std, translation, translation_std = _rigid(surface, solved, doubts)
     detail = _detail_modes(surface, solved, seen, modes, doubts)
-    size = 1 / surface.unit_scale[: len(surface.unit_names)]
+    size = surface.causes.full_px
     return Performance(
         surface.reference.offset + surface.depth_offset(solved.depth),
         expression, std, factor, pose, pose_std, translation, translation_std, *detail,
         unseen_depth(moved),
-        tuple(EXPORT_JAW[name == "jaw_yaw"] if name.startswith("jaw_") else name for name in surface.unit_names),
+        tuple(EXPORT_JAW[name == "jaw_yaw"] if name.startswith("jaw_") else name for name in surface.causes.unit_names),
         solved.units * size, solved.units_std * size,
     )  # fmt: skip
 
@@ -76,7 +77,7 @@ def perform(surface: Surface, solved: Solved, modes: int = DETAIL_MODES) -> Perf
 def skin_motion(surface: Surface, solved: Solved, start: int, end: int) -> Array:
     """(V, 3) work px by which the skin moves between two frames, camera space."""
     columns = _strength(surface, solved.units[[start, end]], solved.detail[[start, end]])
-    return np.asarray(np.tensordot(columns[1] - columns[0], surface.basis, 1) * surface.px_per_m)
+    return np.asarray(np.tensordot(columns[1] - columns[0], surface.causes.basis, 1) * surface.px_per_m)
 
 
 def largest_motion(surface: Surface, moved: Array, shown: NDArray[np.bool_]) -> float:
@@ -87,8 +88,8 @@ def largest_motion(surface: Surface, moved: Array, shown: NDArray[np.bool_]) -> 
 
 def _strength(surface: Surface, units: Floats, detail: Floats) -> Array:
     """Strength (T, X) px of every column, of units (T, U) with both sides told apart, and detail (T, F) px."""
-    size = 1 / surface.unit_scale[: len(surface.unit_names)]
-    both = np.zeros((len(units), int((surface.group == 0).sum()) - len(size)))
+    size = surface.causes.full_px
+    both = np.zeros((len(units), int((surface.causes.group == 0).sum()) - len(size)))
     return np.concatenate([units * size, both, detail], 1)
 
 
@@ -110,8 +111,8 @@ def _rigid(surface: Surface, solved: Solved, doubts: Doubt) -> tuple[Array, Arra
     arm = FLIP @ joint + reference.translation - surface.centre
     translation[seen] = turn @ arm + solved.place[seen] - FLIP @ joint
     for axis, name in enumerate(("jaw_pitch", "jaw_yaw")):
-        if name in surface.unit_names:
-            column = surface.unit_names.index(name)
+        if name in surface.causes.unit_names:
+            column = surface.causes.unit_names.index(name)
             pose[seen, jaw, axis] = solved.units[seen, column] * JAW_LIMIT
             turns = doubts.deviation(solved.units_std[:, column, None], solved.units[:, column, None])
             std[seen, jaw, axis] = turns[seen, 0] * JAW_LIMIT
@@ -126,7 +127,7 @@ def _detail_modes(
     Last the share they hold of the visible detail's energy, its sum of squares over frames and vertices; 1 when none of it is
     large enough to keep.
     """
-    columns = surface.basis[surface.group > 0]
+    columns = surface.causes.detail
     strength = solved.detail[seen]
     visible = columns[:, surface.seen].reshape(len(columns), -1) * surface.px_per_m
     gram = visible @ visible.T / max(int(surface.seen.sum()), 1)

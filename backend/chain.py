@@ -26,7 +26,8 @@ from .motion.footage import landmarks_between
 from .motion.rigid import RigidMotion, at_frames, between, carried
 from .rest import rest_frames
 from .solve.clip import OCCLUDED_AT
-from .solve.surface import Reference, Surface
+from .solve.reference import Reference
+from .solve.surface import Surface
 from .template import Neutral, Picture, build_neutral
 from .types import Clip, HeadFit, Tracks
 from .video import frames

@@ -69,7 +69,8 @@ class PictureMotion:
 
     def __init__(self, surface: Surface) -> None:
         skin = surface.seen & surface.skin
-        moved = laid_rigidly(surface.basis[:, skin], surface.vertices[skin])[..., :2].reshape(len(surface.basis), -1)
+        moved = laid_rigidly(surface.causes.basis[:, skin], surface.vertices[skin])[..., :2]
+        moved = moved.reshape(len(moved), -1)
         self._square = moved @ moved.T / moved.shape[1]
 
     def size(self, strength: Floats) -> Array:

@@ -10,7 +10,7 @@ from scipy.linalg import cho_factor, cho_solve
 from ..models.head.raster import project
 from .motion.rigid import RigidMotion
 from .motion.sheet import SplineSheet
-from .solve.surface import Reference
+from .solve.reference import Reference
 
 Array = NDArray[np.float64]
 

@@ -27,7 +27,7 @@ from .pins import check_pins, pinned
 from .rest import rest_candidates, rest_frames
 from .result import assemble
 from .solve.clip import solve_clip
-from .solve.surface import Reference
+from .solve.reference import Reference
 from .spans import Span, spans_of
 from .store import Store
 from .template import Neutral, build_neutral

@@ -139,12 +139,12 @@ def _events(
     motion = np.c_[acted.motion_px[:, skin] * factor, places.motion_px * factor, closed, turned]
     jitter = np.tile(np.r_[trembled, shaken], (len(frames), 1))
     std = np.c_[acted.motion_std_px[:, skin] * factor, places.std_px * factor, jitter]
-    full = factor / surface.unit_scale[: len(surface.unit_names)][skin]
+    full = factor * surface.causes.full_px[skin]
     anywhere = np.full(len(places.names), np.median(full))  # a site moves as far as a usual unit
     full = np.r_[full, anywhere, gap, np.full(len(LOOKS), eye_radius(surface.px_per_m * factor))]
     eyes = np.where(solved.covered.any(1), 0.0, 1.0)  # the tracker tells them from the whole face
     shares = np.c_[
-        seen_shares(surface.basis[skin], neutral.patch, solved.covered), places.seen,
+        seen_shares(surface.causes.basis[skin], neutral.patch, solved.covered), places.seen,
         np.tile(eyes[:, None], len(LIDS) + len(LOOKS)),
     ]  # fmt: skip
     hidden = lost(shares, SHOWN, 1 / float(np.median(np.diff(time_s))) if len(time_s) > 1 else 1.0)

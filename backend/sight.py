@@ -14,7 +14,7 @@ from .motion.region import choose_pixels, seams, skin_mask
 from .motion.rigid import RigidMotion
 from .motion.sheet import SPACING, SplineSheet
 from .motion.window import highpass
-from .solve.surface import Reference, pixel_normals, visible_skin
+from .solve.reference import Reference, pixel_normals, visible_skin
 
 Array = NDArray[np.float64]
 Picture = NDArray[np.float32]

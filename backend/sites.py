@@ -45,9 +45,9 @@ def sites(surface: Surface, solved: Solved, patch: Ints, names: tuple[str, ...])
     """
     weight = _weights(surface)
     # (columns, places, 2) px
-    moved = np.tensordot(weight, surface.basis[:, :, :2], (1, 1)).transpose(1, 0, 2) * surface.px_per_m
-    size = 1 / surface.unit_scale[: len(surface.unit_names)]
-    units, detail = moved[: len(size)] * size[:, None, None], moved[surface.group > 0]
+    moved = np.tensordot(weight, surface.causes.basis[:, :, :2], (1, 1)).transpose(1, 0, 2) * surface.px_per_m
+    size = surface.causes.full_px
+    units, detail = moved[: len(size)] * size[:, None, None], moved[surface.causes.group > 0]
     motion = np.asarray(np.tensordot(solved.units, units, 1) + np.tensordot(solved.detail, detail, 1), float)
     variance: Array = np.tensordot(solved.units_std.astype(float) ** 2, units**2, 1)
     variance = variance + np.tensordot(solved.detail_variance, detail**2, 1)
@@ -84,7 +84,7 @@ def _owners(units: Array, names: tuple[str, ...]) -> list[str]:
 def likest(surface: Surface, moved: Array, names: tuple[str, ...], shown: NDArray[np.bool_]) -> str:
     """The unit, of `names` (U,), whose motion a motion (V, 3) of the skin shown (V,) is most alike; with "-" against it."""
     visible = surface.seen & surface.skin & shown
-    units, own = surface.basis[: len(names), visible].reshape(len(names), -1), moved[visible].ravel()
+    units, own = surface.causes.basis[: len(names), visible].reshape(len(names), -1), moved[visible].ravel()
     alike = units @ own / np.maximum(np.linalg.norm(units, axis=1), 1e-12)
     alike[[name in LIDS for name in names]] = 0
     best = int(np.abs(alike).argmax())

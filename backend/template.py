@@ -23,7 +23,8 @@ from .motion.sweep import LidSweep
 from .motion.uncover import uncovered
 from .motion.window import Window, highpass, highpass_spline
 from .sight import Sight
-from .solve.surface import Reference, Surface
+from .solve.reference import Reference
+from .solve.surface import Surface
 from .usual import COARSE_PIXELS, distances
 
 Array = NDArray[np.float64]

@@ -12,7 +12,7 @@ from scipy.ndimage import binary_dilation
 from .assembly import Performance
 from .solve.clip import Solved
 from .solve.hidden import carried
-from .solve.posterior import START_PX
+from .solve.state import START_PX
 from .solve.surface import Surface
 from .types import Floats, Ints
 
@@ -45,7 +45,7 @@ def bridged(solved: Solved, surface: Surface, patch: Ints) -> Solved:
     """The estimates with straight lines where a unit or a detail is for the most part hidden: what is left of it misleads."""
     if not solved.covered.any():
         return solved
-    columns = surface.basis[: len(surface.unit_names)], surface.basis[surface.group > 0]
+    columns = surface.causes.units, surface.causes.detail
     units, detail = (
         carried(values, seen_shares(motion, patch, solved.covered) < LEAST_SEEN).astype(np.float32)
         for values, motion in zip((solved.units, solved.detail), columns, strict=True)
@@ -82,14 +82,14 @@ def doubted(acted: Performance, surface: Surface, patch: Ints, covered: Covered)
     units = seen_shares(head.expression, patch, covered)
     if not covered.any():
         return acted, units
-    shares = (units, seen_shares(surface.basis[: len(surface.unit_names)], patch, covered),
+    shares = (units, seen_shares(surface.causes.units, patch, covered),
               seen_shares(acted.detail_basis, patch, covered))  # fmt: skip
     wider = widened(acted.expression_std, acted.expression, shares[0], _least(head.expression, surface))
     pose_std, jaw = acted.pose_std.copy(), head.joint_names.index("jaw")
     moved = widened(acted.motion_std_px, acted.motion_px, shares[1], START_PX)
     for axis, name in enumerate(("jaw_pitch", "jaw_yaw")):
-        if name in surface.unit_names:
-            pose_std[:, jaw, axis] *= moved[:, surface.unit_names.index(name)]
+        if name in surface.causes.unit_names:
+            pose_std[:, jaw, axis] *= moved[:, surface.causes.unit_names.index(name)]
     detail = widened(acted.detail_std, acted.detail, shares[2], _least(acted.detail_basis, surface))
     return replace(
         acted, expression_std=acted.expression_std * wider, expression_factor=acted.expression_factor * wider[:, :, None],

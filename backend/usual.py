@@ -13,7 +13,7 @@ from .motion.paint import beside
 from .motion.rigid import RigidMotion
 from .motion.window import highpass, highpass_spline
 from .sight import Sight
-from .solve.surface import Reference
+from .solve.reference import Reference
 from .types import Floats, Ints
 
 Array = NDArray[np.float64]

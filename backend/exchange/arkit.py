@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.head.units import UNIT_NAMES
-from ..solve.surface import JAW_LIMIT
+from ..solve.causes import JAW_LIMIT
 from ..types import Take
 
 Floats = NDArray[np.floating[Any]]

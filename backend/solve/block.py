@@ -14,7 +14,8 @@ from ..motion.window import BLUR
 from .columns import Columns
 from .hidden import HiddenPart
 from .leftover import Leftover, leftover
-from .posterior import Posterior, Prior, State, error_variance, start
+from .posterior import Posterior, error_variance
+from .state import Prior, State, start
 
 Array = NDArray[np.float64]
 
@@ -100,7 +101,7 @@ def solve_block(
     large = bool(block.macro.any())
     prior = _prior(columns, block, MACRO_SHARE if large else 1.0)
     floor = evidence_variance(residual_variance)
-    state = start(layout, surface.group, frames, fps, error_variance(floor))
+    state = start(layout, surface.causes.group, frames, fps, error_variance(floor))
     if depth is not None:
         state.depth = depth
     state.expression = block.macro.copy()
@@ -135,9 +136,9 @@ def solve_block(
 
 def _prior(columns: Columns, block: Block, share: float) -> Prior:
     """What is known before the dense motion is looked at; it may add `share` of the usual limits."""
-    surface = columns.surface
+    causes = columns.surface.causes
     return Prior(
-        surface.group, surface.trust(), share * surface.limits(), surface.lowest(), share * columns.pose_limit,
+        causes.group, causes.trust(), share * causes.limits(), causes.lowest(), share * columns.pose_limit,
         columns.as_pose(block.coarse), block.macro,
     )  # fmt: skip
 
@@ -159,8 +160,8 @@ def _left_over(columns: Columns, block: Block, moved: Array, fps: float) -> Left
 
 def _result(columns: Columns, block: Block, state: State) -> BlockResult:
     surface, basis = columns.surface, state.basis
-    mix = surface.unit_mixing()
-    detail = surface.group > 0
+    mix = surface.causes.mixing()
+    detail = surface.causes.group > 0
     share = [(basis.back[basis.level == k] ** 2).sum(0) for k in range(len(state.covariance))]
     quiet = (basis.back[basis.level < 0] ** 2).sum(0)
     frames, count = len(state.pose), len(mix)

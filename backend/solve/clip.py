@@ -193,8 +193,7 @@ def _travel(columns: Columns, piece: _Piece) -> float:
 
 def _empty(rest: Neutral, frames: int) -> Solved:
     surface = rest.surface
-    units = len(surface.unit_names)
-    details = int((surface.group > 0).sum())
+    units, details = len(surface.causes.unit_names), surface.causes.detail_count
 
     def blank(*shape: int) -> Array:
         return np.full((frames, *shape), np.nan)

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from ..motion.field import MotionField
 from ..motion.rigid import RigidMotion
-from .posterior import MOVING, Layout
+from .state import MOVING, Layout
 from .surface import Surface
 
 Array = NDArray[np.float64]

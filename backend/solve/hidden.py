@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..types import Floats
 from .columns import Columns
-from .posterior import State
+from .state import State
 
 Array = NDArray[np.float64]
 

@@ -62,7 +62,7 @@ def _alike(columns: Columns, pull: Array, share: float, fps: float) -> float | N
     band = (frequency > SLOWEST_HZ) & (frequency < BANDWIDTH_HZ)
     if not band.any():
         return None
-    bump = columns.layout.expression[columns.surface.group > 0]
+    bump = columns.layout.expression[columns.surface.causes.group > 0]
     own = columns.normal[bump, bump]
     strength = (pull[band] @ columns.coefficients[:, bump]) ** 2 / np.maximum(own, 1e-12)
     return share * float(np.median(strength)) / MEDIAN_SQUARE

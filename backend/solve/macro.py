@@ -33,7 +33,7 @@ def macro_expression(surface: Surface, fit: HeadFit, tracked: NDArray[np.int64],
         tracked: (N,) their frame numbers.
     """
     seen = np.flatnonzero(np.isfinite(fit.change).all(1))
-    out = np.zeros((len(frames), len(surface.basis)))
+    out = np.zeros((len(frames), len(surface.causes.basis)))
     if len(seen) < 2:
         return out
     above = fit.change[seen]
@@ -42,13 +42,21 @@ def macro_expression(surface: Surface, fit: HeadFit, tracked: NDArray[np.int64],
     smooth *= _sure(np.abs(smooth), SURE * jitter, surface.reference.head.expression_names)
     at = np.stack([np.interp(frames, tracked[seen], column) for column in smooth.T], 1)
     names = surface.reference.head.expression_names
-    for column, name in enumerate(surface.unit_names):
+    for column, name in enumerate(surface.causes.unit_names):
         if name in names:
-            out[:, column] = at[:, names.index(name)] / surface.unit_scale[column]
+            out[:, column] = at[:, names.index(name)] / surface.causes.unit_scale[column]
         else:
             for unit in JAW_UNITS[name]:
-                out[:, column] += at[:, names.index(unit)] * surface.jaw_share(unit, column)
+                out[:, column] += at[:, names.index(unit)] * _jaw_share(surface, unit, column)
     return out
+
+
+def _jaw_share(surface: Surface, unit: str, column: int) -> float:
+    """Strength (px) of the jaw's column that moves the visible face like a jaw unit at full strength, least squares."""
+    head = surface.reference.head
+    target = (head.expression[head.expression_names.index(unit)] @ surface.reference.turn.T)[surface.seen].ravel()
+    own = surface.causes.basis[column][surface.seen].ravel()
+    return float(own @ target / (own @ own))
 
 
 def without_blinks(macro: Array, surface: Surface, shut: NDArray[np.bool_]) -> Array:
@@ -57,7 +65,7 @@ def without_blinks(macro: Array, surface: Surface, shut: NDArray[np.bool_]) -> A
     A blink is no expression to solve for (`blink.py`): the block it is in stays one of small motions.
     """
     hidden = np.zeros(macro.shape, bool)
-    eyes = [column for column, name in enumerate(surface.unit_names) if region(name) == "eyes"]
+    eyes = [column for column, name in enumerate(surface.causes.unit_names) if region(name) == "eyes"]
     hidden[:, eyes] = shut[:, None]
     return carried(macro, hidden)
 

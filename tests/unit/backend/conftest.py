@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from microface.backend.motion.field import MotionField, Template, Views
 from microface.backend.motion.sheet import SPACING, SplineSheet
-from microface.backend.solve.surface import Reference, Surface, visible_skin
+from microface.backend.solve.reference import Reference, visible_skin
+from microface.backend.solve.surface import Surface
 from microface.models import assets
 from microface.models.head.model import HeadModel, read_head
 from scipy.sparse import identity

@@ -18,9 +18,9 @@ RANDOM = np.random.default_rng(7)
 def estimates(stage, jaw: float = 0.0) -> Solved:
     """Small motion of every kind; frame 3 was not measured."""
     surface = stage.surface
-    units, details = len(surface.unit_names), int((surface.group > 0).sum())
+    units, details = len(surface.causes.unit_names), surface.causes.detail_count
     strength = RANDOM.uniform(-0.02, 0.05, (FRAMES, units))
-    strength[:, [surface.unit_names.index(name) for name in ("jaw_pitch", "jaw_yaw")]] = jaw * RANDOM.uniform(
+    strength[:, [surface.causes.unit_names.index(name) for name in ("jaw_pitch", "jaw_yaw")]] = jaw * RANDOM.uniform(
         0.5, 1, (FRAMES, 2)
     )
     detail = RANDOM.normal(0, 0.2, (FRAMES, 2)) @ RANDOM.normal(0, 0.5, (2, details))
@@ -48,10 +48,10 @@ def estimates(stage, jaw: float = 0.0) -> Solved:
 def surface_points(stage, solved: Solved, frame: int) -> np.ndarray:
     """(M, 3) m, camera space, straight from the columns."""
     surface = stage.surface
-    count = len(surface.unit_names)
+    count = len(surface.causes.unit_names)
     units, details = (
-        surface.moves()[:count] / surface.unit_scale[:count, None, None],
-        surface.moves()[surface.group > 0],
+        surface.moves()[:count] / surface.causes.unit_scale[:count, None, None],
+        surface.moves()[surface.causes.group > 0],
     )
     base = surface.points + surface.ray * (surface.depth_bump @ solved.depth)[:, None]
     moved = base + np.tensordot(solved.units[frame], units, 1) + np.tensordot(solved.detail[frame], details, 1)
@@ -139,8 +139,8 @@ def test_sizes_for_events_are_pixels_of_the_surface(stage) -> None:
     """A unit's size is the largest motion it gives the visible skin, px of the work picture."""
     surface, solved = stage.surface, estimates(stage)
     acted = perform(surface, solved)
-    number = surface.unit_names.index("mouthSmileRight")
-    column = surface.basis[number] / surface.unit_scale[number] * solved.units[0, number]
+    number = surface.causes.unit_names.index("mouthSmileRight")
+    column = surface.causes.basis[number] / surface.causes.unit_scale[number] * solved.units[0, number]
     size = np.linalg.norm(column[surface.seen & surface.skin], axis=1) * surface.px_per_m
     assert abs(acted.motion_px[0, number]) == pytest.approx(np.percentile(size, 99.7), rel=1e-6)
 
@@ -148,8 +148,8 @@ def test_sizes_for_events_are_pixels_of_the_surface(stage) -> None:
 def with_detail(stage, decay: np.ndarray) -> Solved:
     """100 frames whose detail is of as many ranks as `decay` has entries: RMS px at the vertices seen, largest first."""
     surface, frames = stage.surface, 100
-    count, rank = len(surface.unit_names), len(decay)
-    seen = surface.basis[surface.group > 0][:, surface.seen].reshape(int((surface.group > 0).sum()), -1)
+    count, rank = len(surface.causes.unit_names), len(decay)
+    seen = surface.causes.detail[:, surface.seen].reshape(surface.causes.detail_count, -1)
     shapes = RANDOM.normal(size=(rank, len(seen)))
     shapes /= np.sqrt(((shapes @ seen) ** 2).mean(1, keepdims=True)) * surface.px_per_m
     detail = RANDOM.normal(size=(frames, rank)) * decay @ shapes
@@ -164,7 +164,7 @@ def with_detail(stage, decay: np.ndarray) -> Solved:
 def lost(stage, solved: Solved, acted: Performance) -> tuple[float, float]:
     """Share of the solved detail's energy at the vertices seen that the modes miss, and that any as many modes would miss."""
     surface = stage.surface
-    columns = surface.basis[surface.group > 0][:, surface.seen].reshape(solved.detail.shape[1], -1)
+    columns = surface.causes.detail[:, surface.seen].reshape(solved.detail.shape[1], -1)
     truth = solved.detail @ columns
     told = acted.detail @ (acted.detail_basis @ surface.reference.turn.T)[:, surface.seen].reshape(
         acted.detail.shape[1], -1

@@ -128,12 +128,12 @@ def test_a_frame_without_a_result_has_none_and_does_not_count_as_the_first(gener
 
 def test_unseen_depth_is_a_share_of_what_is_seen_without_the_heads_own_motion(stage) -> None:
     surface = stage.surface
-    strength = np.zeros((3, len(surface.basis)))
+    strength = np.zeros((3, len(surface.causes.basis)))
     strength[1:, 4] = 1.0, 2.0
     picture = PictureMotion(surface)
     told = unseen_depth(picture.size(strength))
     skin = surface.seen & surface.skin
-    cloud = np.stack([surface.vertices[skin], (surface.vertices + surface.basis[4])[skin]])
+    cloud = np.stack([surface.vertices[skin], (surface.vertices + surface.causes.basis[4])[skin]])
     moved = displacement(cloud, cloud[0, :, 2].mean())[1, :, :2]
     assert told[0] == 0
     assert told[1] == pytest.approx(DEPTH_SHARE * np.sqrt((moved**2).mean()), rel=0.02)

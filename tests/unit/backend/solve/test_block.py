@@ -6,11 +6,11 @@ import pytest
 from microface.backend.motion.window import BLUR
 from microface.backend.solve import block
 from microface.backend.solve.block import Block, BlockResult, evidence_variance, solve_block
+from microface.backend.solve.causes import JAW_LIMIT
 from microface.backend.solve.columns import Columns
 from microface.backend.solve.hidden import carried
 from microface.backend.solve.leftover import Leftover
 from microface.backend.solve.posterior import error_variance
-from microface.backend.solve.surface import JAW_LIMIT
 from microface.backend.solve.temporal import BANDWIDTH_HZ, SLOW_FIRST
 from scipy.fft import dct, idct
 
@@ -34,7 +34,7 @@ def solve(
 
 
 def of(result: BlockResult, stage, name: str) -> np.ndarray:
-    return result.units[:, stage.surface.unit_names.index(name)]
+    return result.units[:, stage.surface.causes.unit_names.index(name)]
 
 
 def gain(found: np.ndarray, truth: np.ndarray) -> float:
@@ -64,7 +64,7 @@ def test_known_pose_and_units_are_recovered(columns: Columns, stage, play, known
         truth = played.expression[:, names.index(name)]
         assert np.corrcoef(of(result, stage, name), truth)[0, 1] > 0.98
         assert 0.8 < gain(of(result, stage, name), truth) < 1.2
-    others = [k for k, name in enumerate(stage.surface.unit_names) if name not in PULSES]
+    others = [k for k, name in enumerate(stage.surface.causes.unit_names) if name not in PULSES]
     assert np.abs(result.units[:, others]).max() < 0.03
     turn, place = truth_of(stage, played)
     assert np.degrees(np.abs(angles(result.turn, turn))).max() < 0.15
@@ -116,8 +116,8 @@ def test_a_large_expression_starts_from_what_is_known_and_is_corrected(columns: 
     names = surface.reference.head.expression_names
     macro = np.zeros((FRAMES, columns.layout.expressions))
     for name in ("mouthSmileLeft", "mouthSmileRight"):
-        column = surface.unit_names.index(name)
-        macro[:, column] = 0.85 * played.expression[:, names.index(name)] / surface.unit_scale[column]
+        column = surface.causes.unit_names.index(name)
+        macro[:, column] = 0.85 * played.expression[:, names.index(name)] / surface.causes.unit_scale[column]
     result = solve(columns, stage, played, macro=macro)
     for name in ("mouthSmileLeft", "mouthSmileRight"):
         assert gain(of(result, stage, name), played.expression[:, names.index(name)]) == pytest.approx(1, abs=0.06)
@@ -143,12 +143,12 @@ def test_deviations_are_those_of_the_errors(columns: Columns, stage, play) -> No
     assert (np.sqrt((pose**2).mean(0)) > 0.4).all()
     assert (np.sqrt((pose**2).mean(0)) < 2).all()
     for name in PULSES:
-        number = stage.surface.unit_names.index(name)
+        number = stage.surface.causes.unit_names.index(name)
         error = result.units[:, number] - played.expression[:, names.index(name)]
         error *= guard / result.units_std[:, number]
         assert 0.4 < error.std() < 2  # against the mean over the block, which slow error keeps from being known:
         assert -3 < error.mean() < 0.5  # a pulse that only rises is drawn towards rest
-    assert result.factor.shape == (FRAMES, len(stage.surface.unit_names), 4)
+    assert result.factor.shape == (FRAMES, len(stage.surface.causes.unit_names), 4)
     assert ((result.factor**2).sum(2) <= result.units_std**2 * (1 + 1e-9)).all()
 
 
@@ -167,7 +167,7 @@ def test_a_hidden_mouth_disturbs_no_brow_and_claims_nothing(columns: Columns, st
     sheet, surface = stage.field.sheet, stage.surface
     played = play(FRAMES, FPS, {"browInnerUp": (0.15, 0.85, 0.1), "mouthSmileLeft": (0.1, 0.85, 0.05)})
     clean = stage.noisy(played.motion, NOISE, 0)
-    smile = surface.basis[surface.unit_names.index("mouthSmileLeft")]
+    smile = surface.causes.basis[surface.causes.unit_names.index("mouthSmileLeft")]
     place = surface.project(surface.vertices[[np.argmax(np.linalg.norm(smile, axis=1))]])
     near = np.linalg.norm(sheet.nodes - place, axis=1) < 6 * sheet.spacing
     hidden = np.zeros(sheet.size, bool)

@@ -92,7 +92,7 @@ def solved(footage) -> Solved:
 
 def test_a_long_clip_solved_in_blocks_has_no_seam(footage, solved: Solved, stage) -> None:
     played = footage[0]
-    names, unit_names = stage.surface.reference.head.expression_names, stage.surface.unit_names
+    names, unit_names = stage.surface.reference.head.expression_names, stage.surface.causes.unit_names
     truth = np.zeros_like(solved.units)
     for name in ("browInnerUp", "mouthSmileLeft"):
         truth[:, unit_names.index(name)] = played.expression[:, names.index(name)]
@@ -108,7 +108,7 @@ def test_a_long_clip_solved_in_blocks_has_no_seam(footage, solved: Solved, stage
     def largest_level(error: np.ndarray) -> float:  # of one block as a whole against the next
         return max(np.abs(error[b - OVERLAP : b].mean(0) - error[b : b + OVERLAP].mean(0)).max() for b in ends[1::2])
 
-    still_px = (solved.units / stage.surface.unit_scale[: len(unit_names)])[:, truth.max(0) == 0]
+    still_px = (solved.units / stage.surface.causes.unit_scale[: len(unit_names)])[:, truth.max(0) == 0]
     assert largest_level(still_px) < UNSEEN_PX
     face = stage.surface.points[::50] - stage.surface.centre
     shown = (face @ (solved.turn - rigid.turn).transpose(0, 2, 1) + (solved.place - place)[:, None])[..., :2]
@@ -117,7 +117,7 @@ def test_a_long_clip_solved_in_blocks_has_no_seam(footage, solved: Solved, stage
 
 def test_a_long_clip_keeps_its_events(footage, solved: Solved, stage) -> None:
     played = footage[0]
-    names, unit_names = stage.surface.reference.head.expression_names, stage.surface.unit_names
+    names, unit_names = stage.surface.reference.head.expression_names, stage.surface.causes.unit_names
     for name in ("browInnerUp", "mouthSmileLeft"):
         truth, found = played.expression[:, names.index(name)], solved.units[:, unit_names.index(name)]
         assert np.corrcoef(truth, found)[0, 1] > 0.98

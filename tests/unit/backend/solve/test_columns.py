@@ -53,8 +53,8 @@ def test_a_units_column_is_what_the_head_model_does(columns: Columns, stage) -> 
         vertices = stage.vertices(expression, pose, reference.translation)
         after = project(stage.points(vertices)[columns._anchor], reference.camera)[:, :2]
         flow = (after - project(points, reference.camera)[:, :2]) / step
-        number = surface.unit_names.index(name)
-        column = columns.coefficients[:, columns.layout.expression[number]] / surface.unit_scale[number]
+        number = surface.causes.unit_names.index(name)
+        column = columns.coefficients[:, columns.layout.expression[number]] / surface.causes.unit_scale[number]
         assert np.allclose(columns.to_sheet(flow[None])[0], column, atol=0.01 * np.abs(column).max())
 
 
@@ -82,23 +82,24 @@ def test_columns_are_one_pixel_large(columns: Columns, stage) -> None:
     surface = stage.surface
     pose = surface.rigid_flow(surface.points[columns._anchor]) / columns.pose_scale[:, None, None]
     assert np.allclose(np.sqrt((pose**2).sum(2).mean(1)), 1)
-    units = np.linalg.norm(surface.basis[surface.group == 0][:, surface.seen & surface.skin], axis=2) * surface.px_per_m
-    assert np.percentile(units, 99.7, axis=1) == pytest.approx(1, rel=1e-6)
+    units = surface.causes.basis[surface.causes.group == 0][:, surface.seen & surface.skin]
+    size = np.linalg.norm(units, axis=2) * surface.px_per_m
+    assert np.percentile(size, 99.7, axis=1) == pytest.approx(1, rel=1e-6)
 
 
 def test_units_of_both_sides_at_once_add_up(stage) -> None:
     """Any strengths of the columns move the vertices as the units they are mixed to, at full strength, would."""
     surface = stage.surface
     head, turn = surface.reference.head, surface.reference.turn
-    units = surface.group == 0
-    strength = np.random.default_rng(0).normal(size=len(surface.basis)) * units
-    of_column = np.tensordot(strength[units], surface.basis[units], 1)
-    mixed = surface.unit_mixing() @ strength
+    units = surface.causes.group == 0
+    strength = np.random.default_rng(0).normal(size=len(surface.causes.basis)) * units
+    of_column = np.tensordot(strength[units], surface.causes.basis[units], 1)
+    mixed = surface.causes.mixing() @ strength
     of_unit = np.zeros_like(of_column)
-    for name, amount in zip(surface.unit_names, mixed, strict=True):
+    for name, amount in zip(surface.causes.unit_names, mixed, strict=True):
         if name in head.expression_names:
             of_unit += amount * head.expression[head.expression_names.index(name)] @ turn.T * surface.skin[:, None]
         else:
-            column = surface.unit_names.index(name)
-            of_unit += amount * surface.basis[column] / surface.unit_scale[column]
+            column = surface.causes.unit_names.index(name)
+            of_unit += amount * surface.causes.basis[column] / surface.causes.unit_scale[column]
     assert np.allclose(of_unit, of_column, atol=1e-12)

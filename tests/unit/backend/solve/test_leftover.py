@@ -46,7 +46,7 @@ def test_an_error_at_the_pace_of_expressions_is_larger_in_the_bumps_than_on_aver
 
 def test_motion_of_one_place_that_the_model_missed_is_no_error_of_the_footage(columns: Columns, seen: float) -> None:
     still = drawn(columns, np.full(FRAMES, VARIANCE))
-    bump = columns.coefficients[:, columns.layout.expression[columns.surface.group == 1][5]]
+    bump = columns.coefficients[:, columns.layout.expression[columns.surface.causes.group == 1][5]]
     moved = still + np.exp(-(((np.arange(FRAMES) - 48) / 8) ** 2))[:, None] * bump
     found = leftover(columns, moved, FRAMES, FPS)
     assert found.alike is not None and found.alike < 1.5 * VARIANCE

@@ -3,8 +3,8 @@
 
 import numpy as np
 import pytest
+from microface.backend.solve.causes import JAW_LIMIT
 from microface.backend.solve.macro import macro_expression, without_blinks
-from microface.backend.solve.surface import JAW_LIMIT
 from microface.backend.solve.temporal import (
     BANDWIDTH_HZ,
     SLOW_FIRST,
@@ -42,12 +42,12 @@ def test_what_is_small_or_jitter_is_exactly_nothing(stage) -> None:
 
 def test_a_large_smile_is_nearly_all_there(stage) -> None:
     surface = stage.surface
-    found = large(stage, "mouthSmileLeft", 0.8, 0.01) @ surface.unit_mixing().T
+    found = large(stage, "mouthSmileLeft", 0.8, 0.01) @ surface.causes.mixing().T
     for name in ("mouthSmileLeft", "mouthSmileRight"):
-        column = found[:, surface.unit_names.index(name)]
+        column = found[:, surface.causes.unit_names.index(name)]
         assert column[50:70].mean() == pytest.approx(0.8, rel=0.12)
         assert np.abs(column[:30]).max() == np.abs(column[90:]).max() == 0
-    others = [k for k, name in enumerate(surface.unit_names) if not name.startswith("mouthSmile")]
+    others = [k for k, name in enumerate(surface.causes.unit_names) if not name.startswith("mouthSmile")]
     assert np.abs(found[:, others]).max() < 0.01
 
 
@@ -60,10 +60,10 @@ def test_what_comes_with_a_large_expression_is_believed(stage) -> None:
     change[30:, names.index("mouthSmileLeft")] = 0.8
     none = np.zeros((len(TRACKED), 3))
     fit = HeadFit(surface.reference.shape, np.zeros(0), np.eye(3), none, none, np.zeros_like(change), 0.0, change)
-    found = macro_expression(surface, fit, TRACKED, np.arange(120)) @ surface.unit_mixing().T
+    found = macro_expression(surface, fit, TRACKED, np.arange(120)) @ surface.causes.mixing().T
     assert np.abs(found[:40]).max() == 0
-    assert found[80:, surface.unit_names.index("cheekSquintLeft")] == pytest.approx(0.15, abs=1e-6)
-    assert np.abs(found[:, surface.unit_names.index("browDownLeft")]).max() == 0
+    assert found[80:, surface.causes.unit_names.index("cheekSquintLeft")] == pytest.approx(0.15, abs=1e-6)
+    assert np.abs(found[:, surface.causes.unit_names.index("browDownLeft")]).max() == 0
 
 
 def test_a_blink_is_no_large_expression(stage) -> None:
@@ -76,16 +76,16 @@ def test_a_blink_is_no_large_expression(stage) -> None:
     smile = large(stage, "mouthSmileLeft", 0.8, 0.01)
     assert (without_blinks(smile, surface, shut) == smile).all()
     squint = np.zeros_like(smile)
-    column = surface.unit_names.index("eyeSquintLeft")
+    column = surface.causes.unit_names.index("eyeSquintLeft")
     squint[:, column] = np.arange(120.0) ** 2
     assert without_blinks(squint, surface, shut)[60, column] == pytest.approx(29**2 + 31 / 61 * (90**2 - 29**2))
 
 
 def test_an_open_mouth_is_the_jaws_turn(stage) -> None:
     surface = stage.surface
-    found = (large(stage, "jawOpen", 0.8, 0.01) @ surface.unit_mixing().T)[50:70].mean(0)
+    found = (large(stage, "jawOpen", 0.8, 0.01) @ surface.causes.mixing().T)[50:70].mean(0)
     head = surface.reference.head
-    turn = found[surface.unit_names.index("jaw_pitch")] * JAW_LIMIT
+    turn = found[surface.causes.unit_names.index("jaw_pitch")] * JAW_LIMIT
     # The chin drops as far as the unit would drop it.
     landmark = list(head.landmark_index).index(200)
     pose, none = np.zeros((len(head.joint_names), 3)), np.zeros(len(head.expression))
