@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..models.head.model import HeadModel
 from . import kept, npz
-from .identity import fit_poses, with_change
+from .head_fit import fit_poses, with_change
 from .store import Store
 from .types import Clip, HeadFit, Settings, Tracks
 

@@ -19,7 +19,8 @@ from scipy.spatial.transform import Rotation
 from ..models.head.model import HeadModel
 from ..models.head.raster import project
 from .errors import MicrofaceError
-from .identity import form_offset, settled
+from .form import form_offset
+from .head_fit import settled
 from .motion.footage import landmarks_between
 from .motion.rigid import at_frames
 from .rest import rest_candidates

@@ -14,8 +14,10 @@ from .anchor import Anchor
 from .chain import chain_anchors
 from .errors import MicrofaceError
 from .fitted import fitted
+from .form import form_offset
+from .head_fit import settled
 from .heads import load_head
-from .identity import FRAMES, form_offset, settled
+from .identity import FRAMES
 from .lids import shut_lids
 from .messages import part
 from .motion.footage import landmarks_between, measure_footage

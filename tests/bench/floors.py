@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 from microface.backend.face_points import landmark_points
+from microface.backend.frame_fit import CHANGE_STEPS, POSE_STEPS
 from microface.backend.heads import load_head
-from microface.backend.identity import CHANGE_STEPS, POSE_STEPS
 from microface.backend.motion.field import sample
 from microface.backend.motion.window import highpass_spline
 from microface.backend.noise import PICTURES

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from microface.backend.cover import Cover
+from microface.backend.form import form_offset
+from microface.backend.head_fit import fit_head, settled
 from microface.backend.heads import load_head
-from microface.backend.identity import fit_head, form_offset, settled
 from microface.backend.mesh import vertices_at
 from microface.backend.motion.rigid import smoothed
 from microface.backend.pipeline import reconstruct

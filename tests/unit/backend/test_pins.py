@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from microface.backend.errors import MicrofaceError
-from microface.backend.identity import fit_head, form_offset
+from microface.backend.form import form_offset
+from microface.backend.head_fit import fit_head
 from microface.backend.pins import check_pins, pinned, read_pins
 from microface.backend.rest import rest_candidates
 from microface.backend.types import FLIP, Clip, HeadFit, Pin, Settings, Tracks

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from microface.backend.identity import fit_head, form_offset
+from microface.backend.form import form_offset
+from microface.backend.head_fit import fit_head
 from microface.backend.rest import rest_candidates, rest_frames
 from microface.backend.types import HeadFit, Tracks
 from microface.models.head.model import HeadModel
