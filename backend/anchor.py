@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .motion.rigid import RigidMotion, against, between
-from .template import Neutral
+from .neutral import Neutral
 from .types import HeadFit
 
 Array = NDArray[np.float64]

@@ -12,8 +12,8 @@ from ..models.head.raster import project
 from .assembly import Performance
 from .lids import LIDS, closing
 from .motion.sweep import beyond_lids
+from .neutral import Neutral
 from .solve.hidden import carried
-from .template import Neutral
 from .types import Floats, Tracks
 
 Array = NDArray[np.float64]

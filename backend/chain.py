@@ -24,11 +24,12 @@ from .errors import MicrofaceError
 from .motion.field import MotionField
 from .motion.footage import landmarks_between
 from .motion.rigid import RigidMotion, at_frames, between, carried
+from .neutral import Neutral, Picture
 from .rest import rest_frames
 from .solve.clip import OCCLUDED_AT
 from .solve.reference import Reference
 from .solve.surface import Surface
-from .template import Neutral, Picture, build_neutral
+from .template import build_neutral
 from .types import Clip, HeadFit, Tracks
 from .video import frames
 from .views import FEWEST, distances, further_views, viewpoints

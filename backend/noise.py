@@ -17,8 +17,8 @@ from scipy.ndimage import gaussian_filter1d
 from .motion.footage import DenseMotion
 from .motion.region import EYES, INNER_LIPS
 from .motion.window import BLUR, REFERENCE_FACE, highpass_spline
+from .neutral import Neutral, Picture
 from .solve.temporal import BANDWIDTH_HZ
-from .template import Neutral, Picture
 from .types import Clip, Event, Floats
 from .video import frames
 

@@ -24,6 +24,7 @@ from .motion.footage import landmarks_between, measure_footage
 from .motion.paint import Paint
 from .motion.rigid import RigidMotion, against, at_frames, smoothed
 from .motion.window import Window, window_around
+from .neutral import Neutral
 from .noise import Visibility, outside, visibility
 from .pins import check_pins, pinned
 from .rest import rest_candidates, rest_frames
@@ -32,7 +33,7 @@ from .solve.clip import solve_clip
 from .solve.reference import Reference
 from .spans import Span, spans_of
 from .store import Store
-from .template import Neutral, build_neutral
+from .template import build_neutral
 from .tracked import tracked
 from .types import Clip, Event, Floats, HeadFit, Progress, Settings, Take, Tracks
 from .usual import usual_frames

@@ -21,10 +21,10 @@ from .heads import record
 from .lids import LIDS, closing
 from .mesh import covered_skin
 from .motion.footage import landmarks_between
+from .neutral import Neutral
 from .noise import Visibility
 from .sites import likest, sites
 from .solve.clip import Solved
-from .template import Neutral
 from .types import BRIDGED, CUT, MEASURED, NO_FACE, OCCLUDED, Clip, Event, Floats, HeadFit, Settings, Take, Tracks
 from .unseen import SHOWN, bridged, doubted, lost, seen_shares
 

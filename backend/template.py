@@ -1,255 +1,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The neutral reference: the registered average of the frames that look like rest.
+"""The neutral reference is made: the registered average of the frames that look like rest.
 
 Twenty averaged frames cut the fixed bias of every later measurement by four; the rest lies in which frame counts as rest.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .crew import in_order
 from .landmark_sheet import LandmarkSheet
-from .motion.field import MotionField, Views
-from .motion.mask import OccluderMask, Signs
-from .motion.paint import beside, under
+from .motion.field import MotionField
+from .motion.paint import beside
 from .motion.rigid import RigidMotion
-from .motion.sweep import LidSweep
-from .motion.uncover import uncovered
 from .motion.window import Window, highpass, highpass_spline
+from .neutral import COARSE_BLUR, Mask, Neutral, Picture
 from .sight import Sight
 from .solve.reference import Reference
 from .solve.surface import Surface
 from .usual import COARSE_PIXELS, distances
 
 Array = NDArray[np.float64]
-Picture = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 AVERAGED = 24  #: of these, frames that make the template
 PIXELS = 14000  #: used for the fine fit, of some 50000 of a 240 px face
-COARSE_BLUR = 2.5  #: px at 240: brings a start that is a few pixels off into reach
 LEAST_NOISE = 0.3  #: luma: 8 bit rounding alone
-REVISIONS = 3  #: of what is taken for hidden
-ODD = 3.0  #: times the usual residual: such a frame is read once more
-TURNED = 6.0  #: degrees from the template's view at which skin begins to go out of sight: what hides it is the head
-REFITS = 3  #: steps of a fit without what is hidden
-MOSTLY = 0.5  #: of what a node is seen by: more hidden than this, it starts from its neighbours
-TOUCHED = 0.05  #: the same, of landmarks' motion beside a lid that moves
 AS_NEAR = 1.2
 ALIKE = 0.6  #: share of the candidates that are taken to be at rest
-LEAST_SHOWN = 1e-3  #: of the template's contrast
-
-
-class Whole(NamedTuple):
-    """What B frames show if nothing hides the face: motion (B, 2n) px, mean square left (B,) luma^2; signs that something does.
-
-    And the cells (B, cells) that the user painted out.
-    """
-
-    motion: Array
-    left: Array
-    signs: Signs
-    held: Mask
-
-
-@dataclass(frozen=True)
-class Neutral:
-    """The template and everything measured against it.
-
-    Attributes:
-        window: the work picture.
-        picture: (H, W) luma, the reference frame.
-        surface: the head under the template's pixels.
-        field, coarse: the fits against the fine and the blurred template; coarse_points (M, 3) camera space, under the latter.
-        landmarks: (478, 2) work px in the reference frame.
-        frames: frame numbers averaged.
-        residual_variance: luma^2, of the fine fit.
-    """
-
-    window: Window
-    picture: Picture
-    surface: Surface
-    field: MotionField
-    coarse: MotionField
-    coarse_points: Array
-    landmarks: Array
-    frames: NDArray[np.int64]
-    residual_variance: float
-
-    @property
-    def texture(self) -> float:
-        """Mean square of the template, luma^2."""
-        template = self.field.template
-        return float((template.weight * template.value**2).sum() / template.weight.sum())
-
-    @cached_property
-    def _by_landmarks(self) -> LandmarkSheet:
-        return LandmarkSheet(self.field.sheet, self.surface.reference, self.landmarks)
-
-    @cached_property
-    def mask(self) -> OccluderMask:
-        """The template's cells."""
-        return OccluderMask(self.field, self.landmarks)
-
-    @cached_property
-    def sweep(self) -> LidSweep:
-        """The template's pixels that a blink spoils."""
-        return LidSweep(self.field, self.landmarks, self.window.scale)
-
-    @cached_property
-    def patch(self) -> NDArray[np.int64]:
-        """(V,) the cell that shows each vertex; -1 = none."""
-        return self.surface.owners(self.mask.cell)
-
-    @cached_property
-    def swept(self) -> NDArray[np.int64]:
-        """(V,) 0 where a lid sweeps over a vertex, 1 beside; -1 = not seen."""
-        return self.surface.owners(np.where(self.sweep.pixels, 0, 1))
-
-    def measure(
-        self,
-        work: list[Picture],
-        landmarks: Array,
-        motion: RigidMotion,
-        shut: Mask | None = None,
-        painted: Mask | None = None,
-    ) -> tuple[Array, Array, Mask]:
-        """Dense motion of B frames in a row against the template, on top of the head's coarse motion.
-
-        Args:
-            work: B work pictures.
-            landmarks: (B, 478, 2) source px, roughly right.
-            motion: of the B frames against the reference.
-            shut: (B,) frames in which the lids move; None = none.
-            painted: (B, H, W) what the user painted out; None = nothing.
-
-        Returns:
-            sheet coefficients (B, 2n) px, the residual's mean square (B,) luma^2 at the template's contrast where nothing hides it,
-            and the cells of `mask` (B, cells) that something hides, or that the user painted out.
-        """
-        shut = np.zeros(len(work), bool) if shut is None else shut
-        whole = self.whole(work, landmarks, motion, shut, painted)
-        return self.beside(work, motion, whole, self.mask.grown(whole.signs), shut)
-
-    def whole(
-        self, work: list[Picture], landmarks: Array, motion: RigidMotion, shut: Mask, painted: Mask | None = None
-    ) -> Whole:
-        """The first part of `measure`: B frames as if nothing but paint hid the face, and the signs that something does."""
-        field, blur, camera = self.field, COARSE_BLUR * self.window.scale, self.surface.reference.camera
-        views = motion.views(self.surface.sighted, camera)
-        first = self._by_landmarks.motion(self.window.to_work(landmarks), motion)
-        moved = np.linalg.norm(field.displacement(first), axis=2) / self.window.scale
-        opened, first = self._opened(work, views, first, shut, self._held(painted, views, first))
-        rough = [highpass(w, self.window.scale, blur) for w in opened]
-        fine = [highpass_spline(w, self.window.scale) for w in opened]
-        first = self.coarse.fit(rough, motion.views(self.coarse_points, camera), first, steps=2)
-        c, difference = field.settle(fine, views, first, steps=2)
-        residual = field.without_light(difference)
-        left = self._left(difference, residual, np.ones(residual.shape, bool))
-        for k in np.flatnonzero((difference**2).mean(1) > ODD * self.residual_variance).tolist():
-            odd = slice(k, k + 1)  # its last step may have been large
-            residual[odd] = field.residual([fine[k]], _view(views, k), c[odd])
-        facing = motion.turn[:, 2, 2] > np.cos(np.radians(TURNED))
-        return Whole(c, left, self.mask.signs(residual * facing[:, None], moved), self._held(painted, views, c))
-
-    def beside(
-        self, work: list[Picture], motion: RigidMotion, whole: Whole, hidden: Mask, shut: Mask
-    ) -> tuple[Array, Array, Mask]:
-        """The second part of `measure`: again without at most the cells `hidden` (B, cells), and without lids that move."""
-        views = motion.views(self.surface.sighted, self.surface.reference.camera)
-        c, left, held, hidden = whole.motion.copy(), whole.left.copy(), whole.held, hidden | whole.held
-        spoiled = np.flatnonzero(hidden.any(1) | shut).tolist()
-
-        def measured(k: int) -> tuple[Array, float, Mask]:
-            return self._beside(work[k], _view(views, k), c[k], hidden[k : k + 1], held[k : k + 1], shut[k])
-
-        for k, found in zip(spoiled, in_order(measured, spoiled), strict=True):
-            c[k], left[k], hidden[k] = found
-        return c, left, hidden
-
-    def _held(self, painted: Mask | None, views: Views, c: Array) -> Mask:
-        """Cells (B, cells) of which a pixel is painted out (B, H, W), with the sheet at `c` (B, 2n)."""
-        cells = np.zeros((len(c), len(self.mask.texture)), bool)
-        if painted is not None:
-            frame, pixel = np.nonzero(under(painted, views.apply(self.field.displacement(c))))
-            cells[frame, self.mask.cell[pixel]] = True
-        return cells
-
-    def _opened(
-        self, work: list[Picture], views: Views, start: Array, shut: Mask, held: Mask
-    ) -> tuple[list[Picture], Array]:
-        """Pictures and starts (B, 2n) with the reference's face where lids move and in cells `held` (B, cells).
-
-        They are a start for the measurement beside these.
-        """
-        work, start = list(work), start.copy()
-        for k in np.flatnonzero(shut | held.any(1)).tolist():
-            gone = (self.sweep.pixels & shut[k]) | self.mask.pixels(held[k : k + 1])[0]
-            share = np.maximum(self.sweep.share * shut[k], self.mask.nodes(held[k : k + 1])[0])
-            if gone.all():
-                continue
-            start[k] = self.field.bridged(start[k], share > TOUCHED)
-            at = _view(views, k).apply(self.field.displacement(start[k : k + 1]))[0]
-            work[k] = uncovered(work[k], self.picture, at, self.field.template.points, ~gone)
-        return work, start
-
-    def _beside(
-        self, work: Picture, view: Views, start: Array, hidden: Mask, held: Mask, shut: np.bool_
-    ) -> tuple[Array, float, Mask]:
-        """Coefficients, what is left and hidden cells of one frame, of which at most the cells `hidden` (1, cells) are.
-
-        Those that the user painted out, `held` (1, cells), are in any case.
-
-        What is hidden must not pull its neighbours, nor the light, nor shine through the high-pass into the picture beside it.
-        Without all that, skin that it had spoiled shows again. So it is with lids that move, whose place is known.
-        """
-        field, c, occluded = self.sweep.beside, start[None], bool(hidden.any())
-        swept, share = self.sweep.pixels & shut, self.sweep.share * shut
-        for turn in range(REVISIONS * occluded + 1):
-            seen = ~(self.mask.pixels(hidden)[0] | swept)
-            if not seen.any():
-                return c[0], 0.0, hidden[0]
-            if occluded:  # with the matrix of all pixels, what was spoiled would hardly settle
-                field = self.field.weighted(self.field.template.weight * seen)
-            c = field.bridged(c[0], np.maximum(self.mask.nodes(hidden)[0], share) > MOSTLY)[None]
-            at = view.apply(field.displacement(c))[0]
-            face = uncovered(work, self.picture, at, field.template.points, seen, alone=occluded)
-            fine = [highpass_spline(work, self.window.scale, face)]
-            c = field.fit(fine, view, c, REFITS)
-            difference = field.difference(fine, view, c)
-            residual = field.without_light(difference)
-            if turn < REVISIONS * occluded:
-                was, hidden = hidden, self.mask.revised(residual * ~swept, hidden) | held
-                if (was == hidden).all():
-                    break
-        return c[0], float(self._left(difference, residual, seen[None])[0]), hidden[0]
-
-    def missing(self, residual: Array, hidden: Mask) -> Array:
-        """(B,) share of the template's texture that frames fail to show: all of what is hidden, of the rest the residual."""
-        gone = hidden @ self.mask.texture
-        return np.asarray(gone + (1 - gone) * residual / self.texture)
-
-    def _left(self, difference: Array, residual: Array, seen: Mask) -> Array:
-        """(B,) luma^2: mean square of residuals (B, M) at the template's contrast over the pixels seen (B, M).
-
-        A blank hand is the template with its light turned down to nothing: what little it shows must not count as a good fit.
-        """
-        template = self.field.template
-        weight = template.weight * seen
-        own = weight * template.value
-        shown = 1 - (difference * own).sum(1) / np.maximum(own @ template.value, 1e-12)
-        return (residual**2 * weight).sum(1) / np.maximum(weight.sum(1), 1e-12) / np.clip(shown, LEAST_SHOWN, 1) ** 2
-
-
-def _view(views: Views, k: int) -> Views:
-    """Of one frame."""
-    return Views(views.base[k : k + 1], views.affine[k : k + 1])
 
 
 def build_neutral(

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ..anchor import Anchor
 from ..crew import in_order
+from ..neutral import Whole
 from ..spans import Span
-from ..template import Whole
 from ..types import Frame, HeadFit, Tracks
 from .mask import COMING, OccluderMask
 from .rigid import RigidMotion, at_frames

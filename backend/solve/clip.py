@@ -15,8 +15,8 @@ from ..anchor import Anchor
 from ..motion.footage import DenseMotion
 from ..motion.mask import lingering
 from ..motion.rigid import RigidMotion
+from ..neutral import Neutral
 from ..spans import Span
-from ..template import Neutral
 from ..types import HeadFit
 from .block import FACTOR_RANK, Block, BlockResult, solve_block
 from .columns import Columns

@@ -38,7 +38,7 @@ from microface.backend.heads import load_head
 from microface.backend.mesh import hidden_vertices, vertices_at
 from microface.backend.motion import footage
 from microface.backend.motion.mask import OccluderMask
-from microface.backend.template import Neutral
+from microface.backend.neutral import Neutral
 from microface.backend.types import BRIDGED, Settings, Take
 from microface.backend.video import open_clip, write_video
 from microface.models.head.raster import project

@@ -35,11 +35,11 @@ from microface.backend import pipeline
 from microface.backend.anchor import Anchor
 from microface.backend.heads import load_head
 from microface.backend.motion.footage import DenseMotion
+from microface.backend.neutral import Neutral
 from microface.backend.solve import block, posterior
 from microface.backend.solve.columns import Columns
 from microface.backend.solve.hidden import HiddenPart
 from microface.backend.solve.temporal import smooth_covariance
-from microface.backend.template import Neutral
 from microface.backend.types import Settings
 from microface.models.head.raster import project
 from microface.tests.bench.clips.clip import make

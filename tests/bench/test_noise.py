@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from microface.backend import pipeline
 from microface.backend.motion.footage import DenseMotion
+from microface.backend.neutral import Neutral
 from microface.backend.noise import REGIONS, Visibility, visibility
-from microface.backend.template import Neutral
 from microface.backend.types import Clip, Settings, Take
 from microface.models import assets
 from microface.models.head.raster import project

@@ -10,8 +10,9 @@ from microface.backend.motion.footage import DenseMotion
 from microface.backend.motion.rigid import RigidMotion
 from microface.backend.motion.sweep import beyond_lids
 from microface.backend.motion.window import BLUR, Window, highpass
+from microface.backend.neutral import Neutral
 from microface.backend.noise import REGIONS, leftover, outside, reason_of, smallest_visible, white_deviation
-from microface.backend.template import Neutral, build_neutral
+from microface.backend.template import build_neutral
 from microface.backend.types import Event
 from microface.backend.usual import usual_frames
 from microface.models.head.raster import project

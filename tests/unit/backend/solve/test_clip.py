@@ -10,9 +10,9 @@ from microface.backend.anchor import at_rest
 from microface.backend.motion.footage import DenseMotion
 from microface.backend.motion.mask import OccluderMask
 from microface.backend.motion.window import Window
+from microface.backend.neutral import Neutral
 from microface.backend.solve.clip import BLOCK, OVERLAP, Solved, blocks, covered, fade, runs, solve_clip
 from microface.backend.spans import spans_of
-from microface.backend.template import Neutral
 from microface.backend.types import HeadFit
 
 from .conftest import rigid_of
