@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from .deviation import Doubt, PictureMotion, doubt, unseen_depth
+from .deviation import SWING, Doubt, PictureMotion, doubt, unseen_depth
 from .solve.causes import JAW_LIMIT
 from .solve.clip import Solved
 from .solve.surface import Surface
@@ -52,16 +52,20 @@ def perform(surface: Surface, solved: Solved, modes: int = DETAIL_MODES) -> Perf
     of_head = [k for k, name in enumerate(surface.causes.unit_names) if name in head.expression_names]
     number = [head.expression_names.index(surface.causes.unit_names[k]) for k in of_head]
     seen = np.isfinite(solved.place[:, 0])
-    expression, std = (np.full((frames, units), np.nan) for _ in range(2))
+    expression, std, swing = (np.full((frames, units), np.nan) for _ in range(3))
     factor = np.full((frames, units, solved.factor.shape[2]), np.nan)
-    for full, part in ((expression, solved.units), (std, solved.units_std), (factor, solved.factor)):
+    of_solve = solved.units, solved.units_std, solved.units_swing, solved.factor
+    for full, part in zip((expression, std, swing, factor), of_solve, strict=True):
         full[seen] = 0
         full[np.ix_(seen, number)] = part[np.ix_(seen, of_head)]
     picture = PictureMotion(surface)
     moved = picture.size(_strength(surface, solved.units, solved.detail))
     wide = np.tile(np.sqrt(np.maximum(solved.detail_variance, 0)), (frames, 1))
     doubts = doubt(picture.noise(_strength(surface, solved.units_std, wide)), moved)
-    std, factor = doubts.deviation(std, expression), factor * doubts.posterior[:, None, None]
+    std = doubts.deviation(std, expression, swing)
+    factor = np.concatenate(
+        [factor * doubts.posterior[:, None, None], SWING * swing[:, :, None]], 2
+    )  # units swing together
     pose, pose_std, translation, translation_std = _rigid(surface, solved, doubts)
     detail = _detail_modes(surface, solved, seen, modes, doubts)
     size = surface.causes.full_px
@@ -114,8 +118,8 @@ def _rigid(surface: Surface, solved: Solved, doubts: Doubt) -> tuple[Array, Arra
         if name in surface.causes.unit_names:
             column = surface.causes.unit_names.index(name)
             pose[seen, jaw, axis] = solved.units[seen, column] * JAW_LIMIT
-            turns = doubts.deviation(solved.units_std[:, column, None], solved.units[:, column, None])
-            std[seen, jaw, axis] = turns[seen, 0] * JAW_LIMIT
+            parts = (part[:, column, None] for part in (solved.units_std, solved.units, solved.units_swing))
+            std[seen, jaw, axis] = doubts.deviation(*parts)[seen, 0] * JAW_LIMIT
     return pose, std, translation, solved.pose_std[:, 3:]
 
 
@@ -149,5 +153,5 @@ def _detail_modes(
     detail, std = (np.full((len(seen), len(keep)), np.nan) for _ in range(2))
     detail[seen] = strength @ read
     alike = np.sqrt(np.maximum(solved.detail_variance @ read**2, 0))
-    std[seen] = doubts.deviation(alike, detail)[seen]
+    std[seen] = doubts.deviation(alike, detail, solved.detail_swing @ read)[seen]
     return basis, detail, std, kept

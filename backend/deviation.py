@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How far off the claims of a take may be: standard deviations of coefficients, and of the motion of vertices.
 
-Two kinds of error add up. What the picture's noise leaves open is the solve's posterior; at rest it is all there is. It takes the
-causes for granted, so it counts more where the face moves and they had to be chosen. What the model gets wrong grows with the
-motion: deformation that is no unit's, a unit taken for its neighbour, expression that passes for head motion, depth. Every
-coefficient is therefore doubted by a share of its own size, each on its own, so that a place is as doubtful as what is claimed
-there; the share grows with the noise, in which the wrong causes are chosen more often. Motion along the line of sight, which the
-picture hardly shows, is doubted by a share of the face's motion in the picture. All these constants were chosen on the
-benchmark's development clips (BENCHMARKS.md).
+Three kinds of error add up. What the picture's noise leaves open is the solve's posterior; at rest it is nearly all there is.
+It takes the causes for granted, so it counts more where the face moves and they had to be chosen. It takes the error in the
+picture for known as well, which is a guess: how far the answer swings with another guess adds to the variance, as in Kass and
+Steffey, Approximate Bayesian inference in conditionally independent hierarchical models (JASA 84, 1989). What the model gets
+wrong grows with the motion: deformation that is no unit's, a unit taken for its neighbour, expression that passes for head
+motion, depth. Every coefficient is therefore doubted by a share of its own size, each on its own, so that a place is as
+doubtful as what is claimed there; the share grows with the noise, in which the wrong causes are chosen more often. Motion
+along the line of sight, which the picture hardly shows, is doubted by a share of the face's motion in the picture. All these
+constants were chosen on the benchmark's development clips (BENCHMARKS.md).
 """
 
 from __future__ import annotations
@@ -28,7 +30,10 @@ Array = NDArray[np.float64]
 GUARD = 16.0  #: times the error variance there is, by the development clips, is what the solve counts on, to guard its estimate
 CHOSEN = 8.0  #: times its variance at rest that the posterior has besides where the causes had to be chosen
 CLEAR = 4.0  #: times the noise: a motion of which that much holds in full
-OWN_SHARE = 2.0  #: of a coefficient that may be wrong, where the noise is as large as the motion
+SWING = (
+    1.4  #: times what the answer swings with a quarter of the error: about the deviation of the guess, by a factor of 7
+)
+OWN_SHARE = 1.35  #: of a coefficient that may be wrong, where the noise is as large as the motion
 NOISE_POWER = 0.5  #: of the noise over the motion, to which that share falls
 MOST_NOISE = 0.18  #: of the motion: more makes no cause less sure
 DEPTH_SHARE = 0.4  #: of the face's motion in the picture that there may be unseen along the line of sight
@@ -47,9 +52,10 @@ class Doubt:
     posterior: Array
     share: Array
 
-    def deviation(self, posterior: Floats, value: Floats) -> Array:
-        """Deviation of coefficients (T, C) from their posterior's and their size."""
-        return np.asarray(np.hypot(self.posterior[:, None] * posterior, self.share[:, None] * np.asarray(value)))
+    def deviation(self, posterior: Floats, value: Floats, swing: Floats) -> Array:
+        """Deviation of coefficients (T, C) from their posterior's, their size and how far they swing."""
+        own = np.hypot(self.posterior[:, None] * posterior, self.share[:, None] * np.asarray(value))
+        return np.asarray(np.hypot(own, SWING * np.asarray(swing)))
 
 
 def doubt(noise: Floats, size: Floats) -> Doubt:

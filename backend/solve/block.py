@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ STEPS = 8  #: EM steps in each
 MACRO_SHARE = 0.3  #: of the limits that dense motion keeps where the landmarks see a large expression
 MACRO_ERROR = 10.0  #: factor on the misfit of a block with a large expression, whose errors are systematic
 FACTOR_RANK = 4  #: columns of the low-rank posterior kept per frame
+RIVAL_ERROR = 0.25  #: of the error counted on, for another answer to compare with
+LEAST_TIMED = 8  #: frames, of which more are needed to learn a course in time
+RIVAL_STEPS = 2  #: EM steps to it
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class BlockResult:
         pose_std: (T, 6) rad and m.
         units: (T, U) 1 = full strength, jaw turns in units of JAW_LIMIT; units_std (T, U); factor (T, U, r).
         detail: (T, F) px; detail_variance (F,) px^2, posterior, mean over the block.
+        units_swing, detail_swing: as units and detail, how far they go if less error is counted on.
         depth: (D,) m.
         noise: luma standard deviation of the evidence, model error included.
     """
@@ -66,6 +70,8 @@ class BlockResult:
     factor: Array
     detail: Array
     detail_variance: Array
+    units_swing: Array
+    detail_swing: Array
     depth: Array
     noise: float
 
@@ -120,18 +126,37 @@ def solve_block(
             # A misfit beyond the picture's error is mostly slow, and is counted on already.
             model.slow = left.slow * min(1.0, error_variance(floor) / max(model.misfit, 1e-9))
         then = state.totals(layout, prior.coarse)
-        right = columns.evidence(evidence, moved, then)
+        here = _Linearised(columns, block, part, model, moved, then, columns.evidence(evidence, moved, then))
         for step in range(STEPS):
-            # Each step believes what it is given of a hidden frame: left alone, it would never leave its start.
-            part.carry(state)
-            now = state.totals(layout, prior.coarse)
-            given = right + part.completion(moved, now - then)
-            given[:, block.hidden] = columns.normal @ now[:, block.hidden]
-            learn_time = turn >= 1 and step >= 3 and frames > 8
-            state = model.step(state, given, learn_time=learn_time)
+            state = here.step(state, learn_time=turn >= 1 and step >= 3)
         if turn == 0 and depth is None and not large:  # before it is known what moves by itself, all motion is parallax
             model.expect_depth(state)
-    return _result(columns, block, state)
+    rival = replace(state, noise=RIVAL_ERROR * state.noise)
+    model.counted = RIVAL_ERROR
+    for _ in range(RIVAL_STEPS):
+        rival = here.step(rival, learn_time=True)
+    return _result(columns, block, state, rival)
+
+
+@dataclass(frozen=True)
+class _Linearised:
+    """A block about a present estimate: its motion (T, 2n) px, its unknowns (P, T), and the evidence about these (P, T)."""
+
+    columns: Columns
+    block: Block
+    part: HiddenPart
+    model: Posterior
+    moved: Array
+    then: Array
+    right: Array
+
+    def step(self, state: State, *, learn_time: bool) -> State:
+        """One EM step. It believes what it is given of a hidden frame: left alone, that would never leave its start."""
+        self.part.carry(state)
+        now = state.totals(self.columns.layout, self.model.prior.coarse)
+        given = self.right + self.part.completion(self.moved, now - self.then)
+        given[:, self.block.hidden] = self.columns.normal @ now[:, self.block.hidden]
+        return self.model.step(state, given, learn_time=learn_time and len(state.pose) > LEAST_TIMED)
 
 
 def _prior(columns: Columns, block: Block, share: float) -> Prior:
@@ -158,10 +183,11 @@ def _left_over(columns: Columns, block: Block, moved: Array, fps: float) -> Left
     return leftover(columns, left, int(seen.sum()), fps)
 
 
-def _result(columns: Columns, block: Block, state: State) -> BlockResult:
+def _result(columns: Columns, block: Block, state: State, rival: State) -> BlockResult:
     surface, basis = columns.surface, state.basis
     mix = surface.causes.mixing()
     detail = surface.causes.group > 0
+    swing = rival.expression - state.expression
     share = [(basis.back[basis.level == k] ** 2).sum(0) for k in range(len(state.covariance))]
     quiet = (basis.back[basis.level < 0] ** 2).sum(0)
     frames, count = len(state.pose), len(mix)
@@ -187,6 +213,8 @@ def _result(columns: Columns, block: Block, state: State) -> BlockResult:
         factor=factor,
         detail=state.expression[:, detail],
         detail_variance=detail_variance,
+        units_swing=swing @ mix.T,
+        detail_swing=swing[:, detail],
         depth=state.depth,
         noise=float(np.sqrt(state.noise)),
     )

@@ -46,6 +46,8 @@ class Solved:
     factor: NDArray[np.float32]
     detail: NDArray[np.float32]
     detail_variance: Array
+    units_swing: NDArray[np.float32]
+    detail_swing: NDArray[np.float32]
     depth: Array
     hidden: NDArray[np.bool_]
     covered: NDArray[np.bool_]  #: (T, cells) of the template at rest, that something hides
@@ -205,7 +207,7 @@ def _empty(rest: Neutral, frames: int) -> Solved:
     rank = min(FACTOR_RANK, units)
     return Solved(
         blank(3, 3), blank(3), blank(6), compact(units), compact(units), compact(units, rank), compact(details),
-        np.zeros(details), np.zeros(surface.depth_bump.shape[1]), np.zeros(frames, bool),
+        np.zeros(details), compact(units), compact(details), np.zeros(surface.depth_bump.shape[1]), np.zeros(frames, bool),
         np.zeros((frames, len(rest.mask.texture)), bool),
     )  # fmt: skip
 
@@ -235,7 +237,7 @@ def _shared(view: Neutral, rest: Neutral) -> Array:
 def _add(out: Solved, result: BlockResult, piece: _Piece) -> None:
     """Fade a block in. Deviations fade like the values: the overlap is no better known than its blocks."""
     rows, weight = piece.rows, piece.weight
-    for name in ("turn", "place", "pose_std", "units", "units_std", "factor", "detail"):
+    for name in ("turn", "place", "pose_std", "units", "units_std", "factor", "detail", "units_swing", "detail_swing"):
         total, part = getattr(out, name)[rows], getattr(result, name)
         shaped = weight.reshape(-1, *[1] * (part.ndim - 1))
         total[:] = np.where(np.isnan(total), 0, total) + shaped * part

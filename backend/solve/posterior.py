@@ -75,6 +75,7 @@ class Posterior:
         self.misfit = 0.0  #: variance of the evidence that the model leaves unexplained, known after a linearisation
         self.alike: float | None = None  #: of that what looks like expression, where it can be told
         self.slow = SLOW_FIRST  #: power of the slow part of the measurement's error, measured with the misfit
+        self.counted = 1.0  #: factor on the error counted on
         self.depth_variance = 0.0  #: m^2, prior; 0 until it is to be learned
         self.smooth = smooth_covariance(len(prior.coarse), fps)
         column = layout.depth
@@ -173,7 +174,7 @@ class Posterior:
         if self.alike is not None:
             # Two guesses of the same, each wrong by a factor that differs from clip to clip: their geometric mean.
             picture = float(np.sqrt(picture * GUARDED * (self.alike + 2 * level)))
-        return max(picture, self.misfit)
+        return self.counted * max(picture, self.misfit)
 
     def _depth(self, state: State, reduced: Array, coupling: Array, right: Array, evidence: Array, x: Array) -> Array:
         """Depth (D,) by variable projection over the modes with the most head motion."""

@@ -29,7 +29,8 @@ def estimates(stage, jaw: float = 0.0) -> Solved:
     solved = Solved(
         turn, place, np.full((FRAMES, 6), 0.001), strength, np.full((FRAMES, units), 0.01),
         RANDOM.normal(0, 0.01, (FRAMES, units, 4)),
-        detail, np.full(details, 0.01), RANDOM.normal(0, 0.002, surface.depth_bump.shape[1]), np.zeros(FRAMES, bool),
+        detail, np.full(details, 0.01), RANDOM.normal(0, 0.01, (FRAMES, units)), RANDOM.normal(0, 0.1, detail.shape),
+        RANDOM.normal(0, 0.002, surface.depth_bump.shape[1]), np.zeros(FRAMES, bool),
         np.zeros((FRAMES, 1), bool),
     )  # fmt: skip
     for values in (
@@ -40,6 +41,8 @@ def estimates(stage, jaw: float = 0.0) -> Solved:
         solved.units_std,
         solved.factor,
         solved.detail,
+        solved.units_swing,
+        solved.detail_swing,
     ):
         values[3] = np.nan
     return solved
@@ -105,8 +108,8 @@ def test_a_rest_performance_is_the_reference(stage) -> None:
     solved = estimates(stage)
     still = Solved(
         np.tile(np.eye(3), (FRAMES, 1, 1)), np.tile(stage.surface.centre, (FRAMES, 1)), solved.pose_std * 0 + 1,
-        *(0 * getattr(solved, name) for name in ("units", "units_std", "factor", "detail", "detail_variance", "depth")),
-        solved.hidden, solved.covered,
+        *(0 * getattr(solved, name) for name in ("units", "units_std", "factor", "detail", "detail_variance")),
+        *(0 * getattr(solved, name) for name in ("units_swing", "detail_swing", "depth")), solved.hidden, solved.covered,
     )  # fmt: skip
     acted = perform(stage.surface, still)
     reference = stage.surface.reference
@@ -156,8 +159,8 @@ def with_detail(stage, decay: np.ndarray) -> Solved:
     none = np.zeros((frames, count))
     return Solved(
         np.tile(np.eye(3), (frames, 1, 1)), np.tile(surface.centre, (frames, 1)), np.ones((frames, 6)), none, none,
-        np.zeros((frames, count, 4)), detail, np.full(detail.shape[1], 0.01), np.zeros(surface.depth_bump.shape[1]),
-        np.zeros(frames, bool), np.zeros((frames, 1), bool),
+        np.zeros((frames, count, 4)), detail, np.full(detail.shape[1], 0.01), none, 0 * detail,
+        np.zeros(surface.depth_bump.shape[1]), np.zeros(frames, bool), np.zeros((frames, 1), bool),
     )  # fmt: skip
 
 

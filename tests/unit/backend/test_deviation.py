@@ -12,6 +12,7 @@ from microface.backend.deviation import (
     GUARD,
     MOST_NOISE,
     OWN_SHARE,
+    SWING,
     Doubt,
     PictureMotion,
     doubt,
@@ -29,8 +30,10 @@ DRAWS = 250
 
 def test_a_coefficient_is_doubted_by_its_noise_at_rest_and_by_its_size_beyond() -> None:
     posterior, value = np.array([[0.2], [1e-6], [1e-6]]), np.array([[0.0], [0.5], [-0.5]])
-    found = Doubt(np.array([0.25, 0.5, 0.5]), np.array([0.7, 0.7, 0.9])).deviation(posterior, value)[:, 0]
+    told = Doubt(np.array([0.25, 0.5, 0.5]), np.array([0.7, 0.7, 0.9]))
+    found = told.deviation(posterior, value, 0 * value)[:, 0]
     assert found == pytest.approx([0.2 * 0.25, 0.5 * 0.7, 0.5 * 0.9])
+    assert told.deviation(0 * posterior, 0 * value, value)[:, 0] == pytest.approx([0, SWING * 0.5, SWING * 0.5])
 
 
 def test_what_is_claimed_is_doubted_more_where_there_is_more_noise_up_to_a_limit() -> None:
