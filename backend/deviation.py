@@ -30,10 +30,8 @@ Array = NDArray[np.float64]
 GUARD = 16.0  #: times the error variance there is, by the development clips, is what the solve counts on, to guard its estimate
 CHOSEN = 8.0  #: times its variance at rest that the posterior has besides where the causes had to be chosen
 CLEAR = 4.0  #: times the noise: a motion of which that much holds in full
-SWING = (
-    1.4  #: times what the answer swings with a quarter of the error: about the deviation of the guess, by a factor of 7
-)
-OWN_SHARE = 1.35  #: of a coefficient that may be wrong, where the noise is as large as the motion
+SWING = 1.0  #: times what the answer swings with a quarter of the error: as if the guess missed by a factor of 4
+OWN_SHARE = 1.6  #: of a coefficient that may be wrong, where the noise is as large as the motion
 NOISE_POWER = 0.5  #: of the noise over the motion, to which that share falls
 MOST_NOISE = 0.18  #: of the motion: more makes no cause less sure
 DEPTH_SHARE = 0.4  #: of the face's motion in the picture that there may be unseen along the line of sight
