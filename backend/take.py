@@ -5,7 +5,7 @@ It is a zip of .npy arrays, little endian, C order, without pickles; `numpy.load
 of what is in it: type (`f4` float32, `f8` float64, `u1` uint8, `i4`, `i8` integers, `U` unicode text) and size:
 
     T frames   E expression units   J joints      S identity modes   V head vertices   D detail modes
-    N tracked frames   L landmarks   R posterior rank   K noise regions   M template frames   Q events
+    N tracked frames   L landmarks   R posterior rank and 1   K noise regions   M template frames   Q events
     P patches of the face
 
 Times are seconds, lengths metres, angles radians, sizes on the picture pixels; what each field means stands at

@@ -173,7 +173,7 @@ class Take:
     expression_names: tuple[str, ...]  #: (E)
     expression: NDArray[np.float32]  #: (T, E) 1 = the unit's full strength
     expression_std: NDArray[np.float32]  #: (T, E)
-    expression_factor: NDArray[np.float32]  #: (T, E, r) low-rank posterior: covariance ~ factor @ factor.T
+    expression_factor: NDArray[np.float32]  #: (T, E, r) covariance ~ factor @ factor.T, last the swing (deviation.py)
     joint_names: tuple[str, ...]  #: (J)
     pose: NDArray[np.float32]  #: (T, J, 3)
     pose_std: NDArray[np.float32]  #: (T, J, 3)

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from microface.backend.assembly import DETAIL_MODES, DETAIL_SMALLEST_PX, Performance, perform
+from microface.backend.deviation import SWING
+from microface.backend.solve.causes import JAW_LIMIT
 from microface.backend.solve.clip import Solved
 from microface.backend.types import DETAIL_ENOUGH
 from microface.models.head.raster import project
@@ -221,3 +223,23 @@ def test_detail_too_small_to_see_is_no_mode_and_nothing_is_missed(stage) -> None
     acted = perform(stage.surface, with_detail(stage, np.full(3, 1e-4)))
     assert len(acted.detail_basis) == 0
     assert acted.detail_kept == 1
+
+
+def test_units_swing_together_and_every_deviation_holds_the_swing(stage) -> None:
+    """Of coefficients that are 0 and otherwise certain; the jaw and each mode of detail swing alone."""
+    solved = with_detail(stage, np.array([0.5, 0.3]))
+    jaw = stage.surface.causes.unit_names.index("jaw_pitch")
+    solved.units_swing = np.zeros_like(solved.units)
+    solved.units_swing[:, 0], solved.units_swing[:, 1], solved.units_swing[:, jaw] = 0.02, -0.01, 0.03
+    solved.detail_swing = 0.1 * solved.detail
+    solved.detail_variance = np.zeros(solved.detail.shape[1])
+    acted, names = perform(stage.surface, solved), stage.surface.reference.head.expression_names
+    first, second = (names.index(stage.surface.causes.unit_names[k]) for k in (0, 1))
+    assert acted.expression_std[0, [first, second]] == pytest.approx([SWING * 0.02, SWING * 0.01])
+    covariance = acted.expression_factor[0] @ acted.expression_factor[0].T
+    assert covariance[first, second] == pytest.approx(-(SWING**2) * 0.02 * 0.01)
+    joint = stage.surface.reference.head.joint_names.index("jaw")
+    assert acted.pose_std[0, joint, 0] == pytest.approx(SWING * 0.03 * JAW_LIMIT)
+    without = perform(stage.surface, replace(solved, detail_swing=0 * solved.detail))
+    swing = np.sqrt(acted.detail_std**2 - without.detail_std**2)
+    assert swing == pytest.approx(SWING * 0.1 * np.abs(acted.detail), abs=1e-6)

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 from microface.backend.motion.window import BLUR
-from microface.backend.solve import block
+from microface.backend.solve import block, posterior
 from microface.backend.solve.block import Block, BlockResult, evidence_variance, solve_block
 from microface.backend.solve.causes import JAW_LIMIT
 from microface.backend.solve.columns import Columns
@@ -211,3 +211,24 @@ def test_what_is_hidden_is_carried_over_from_where_it_is_seen() -> None:
     assert out[:, 0].tolist() == values[:, 0].tolist()
     assert out[:, 1] == pytest.approx([0, 1, 6, 11, 16, 25])
     assert (out[:, 2] == 7).all()
+
+
+def test_the_answer_swings_to_that_of_a_solve_that_counts_on_a_quarter_of_the_error(
+    columns: Columns, stage, play, monkeypatch
+) -> None:
+    """Two steps towards it, from where the first solve ended."""
+    played = play(FRAMES, FPS, PULSES)
+    ours = solve(columns, stage, played, noise=3 * NOISE)
+    for name in ("PICTURE_ERROR", "STEADY_ERROR", "GUARDED"):
+        monkeypatch.setattr(posterior, name, getattr(posterior, name) * block.RIVAL_ERROR)
+    theirs = solve(columns, stage, played, noise=3 * NOISE)
+    swing, apart = ours.detail_swing.ravel(), (theirs.detail - ours.detail).ravel()
+    assert swing @ apart / np.linalg.norm(swing) / np.linalg.norm(apart) > 0.6
+    assert 0.5 < np.linalg.norm(swing) / np.linalg.norm(apart) < 2
+
+
+def test_what_is_clear_hardly_swings_and_noise_does(columns: Columns, stage, play) -> None:
+    played = play(FRAMES, FPS, PULSES)
+    clear, noisy = (solve(columns, stage, played, noise=share * NOISE) for share in (1, 3))
+    assert np.linalg.norm(clear.units_swing) < 0.02 * np.linalg.norm(clear.units)
+    assert np.linalg.norm(noisy.units_swing) > 10 * np.linalg.norm(clear.units_swing)
