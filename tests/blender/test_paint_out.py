@@ -18,7 +18,7 @@ from microface.backend.take import read_take  # noqa: E402
 from microface.backend.video import open_clip  # noqa: E402
 from microface.operators import properties, takes  # noqa: E402
 from microface.operators.scene.counter import counted  # noqa: E402
-from microface.operators.scene.painted import clip_frames, footage_clip, write_masks  # noqa: E402
+from microface.operators.scene.painted import _whole, clip_frames, footage_clip, write_masks  # noqa: E402
 
 SIDE = 400  #: px of the portrait
 DATA = ("scenes", "masks", "actions", "movieclips", "objects")
@@ -57,6 +57,16 @@ def test_the_button_makes_one_mask_over_the_footage(addon: ModuleType, clip: Pat
     assert [Path(one.filepath) for one in bpy.data.movieclips] == [clip]
     bpy.ops.microface.preset(purpose="RESET")
     assert choice.mask is None
+
+
+def test_the_pixel_that_blender_leaves_as_memory_was_is_mended(tmp_path: Path) -> None:
+    """At the top right; nothing else changes."""
+    picture = np.random.default_rng(0).integers(0, 256, (6, 8), dtype=np.uint8)
+    picture[0, -2], picture[0, -1] = 0, 255
+    (tmp_path / "mask.png").write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+    mended = cv2.imdecode(np.frombuffer(_whole(tmp_path / "mask.png"), np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert mended[0, -1] == 0
+    assert np.argwhere(mended != picture).tolist() == [[0, 7]]
 
 
 def test_pictures_show_the_mask_as_it_is_keyed(
