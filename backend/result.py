@@ -71,7 +71,7 @@ def assemble(
     valid = validity(tracks, np.isfinite(solved.place[:, 0]), solved.hidden)
     valid = _mark_occlusions(valid, clip.fps)
     valid[settings.leaves_out(first + np.arange(count))] = CUT
-    solved = bridged(solved, neutral.surface, neutral.patch)
+    solved = bridged(solved, neutral.surface.causes, neutral.patch)
     sure = (valid == MEASURED) & ~solved.covered.any(1)  # behind a hand the tracker only guesses the eyes
     closed, wrong = closings(tracks, rest, shut & sure)
     acted = perform(neutral.surface, solved, DETAIL_MODES - int(closed.any(0).sum()))

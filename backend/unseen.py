@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from .assembly import Performance
+from .solve.causes import Causes
 from .solve.clip import Solved
 from .solve.hidden import carried
 from .solve.state import START_PX
@@ -41,11 +42,11 @@ def seen_shares(motion: Floats, patch: Ints, covered: Covered) -> Array:
     return out
 
 
-def bridged(solved: Solved, surface: Surface, patch: Ints) -> Solved:
+def bridged(solved: Solved, causes: Causes, patch: Ints) -> Solved:
     """The estimates with straight lines where a unit or a detail is for the most part hidden: what is left of it misleads."""
     if not solved.covered.any():
         return solved
-    columns = surface.causes.units, surface.causes.detail
+    columns = causes.units, causes.detail
     units, detail = (
         carried(values, seen_shares(motion, patch, solved.covered) < LEAST_SEEN).astype(np.float32)
         for values, motion in zip((solved.units, solved.detail), columns, strict=True)

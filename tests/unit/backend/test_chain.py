@@ -241,10 +241,9 @@ def test_all_views_share_the_units_the_detail_and_the_depth(anchored: Reconstruc
     rest = anchored.anchors[0].neutral.surface
     for anchor in anchored.anchors[1:]:
         surface, turn = anchor.neutral.surface, anchor.since(anchored.anchors[0]).turn[0]
-        assert surface.causes.unit_names == rest.unit_names
-        assert np.array_equal(surface.causes.unit_scale, rest.unit_scale)
+        assert surface.causes is rest.causes
         column = surface.moves()[-1]
-        assert np.allclose(column, surface.interpolate(rest.basis[-1] @ turn.T), atol=1e-12)
+        assert np.allclose(column, surface.interpolate(rest.causes.basis[-1] @ turn.T), atol=1e-12)
         assert np.allclose(surface.depth_bump, surface.interpolate(rest.depth_vertex))
 
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How much of a motion is seen, and what is known of it then: closed forms."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from microface.backend.solve.causes import Causes
 from microface.backend.unseen import bridged, lost, seen_shares, widened
 
 
@@ -46,13 +47,10 @@ class Estimates:
     covered: np.ndarray
 
 
-@dataclass
-class Columns:
+def causes() -> Causes:
     """One unit that the first of two vertices shows best, one detail that the second shows."""
-
-    unit_names: tuple[str, ...] = ("a",)
-    group: np.ndarray = field(default_factory=lambda: np.array([0, 1]))
-    basis: np.ndarray = field(default_factory=lambda: np.array([[[1, 0, 0], [0.5, 0, 0]], [[0, 0, 0], [1, 0, 0]]]))
+    basis = np.array([[[1, 0, 0], [0.5, 0, 0]], [[0, 0, 0], [1, 0, 0]]])
+    return Causes(basis, np.array([0, 1]), ("a",), np.ones(1), (), 1.0)
 
 
 def test_what_is_mostly_hidden_is_a_straight_line() -> None:
@@ -61,7 +59,7 @@ def test_what_is_mostly_hidden_is_a_straight_line() -> None:
     covered[4, 1], covered[5:7, 0], covered[7, 1] = True, True, True
     units = np.array([0, 1, 2, 3, 4, 9, 9, 7, 8, 9, 10, 11], np.float32)[:, None]
     detail = np.array([np.nan, 1, 1, 1, 9, 2, 3, 9, 0, 0, 0, 0], np.float32)[:, None]
-    out = bridged(Estimates(units, detail, covered), Columns(), np.array([0, 1]))
+    out = bridged(Estimates(units, detail, covered), causes(), np.array([0, 1]))
     assert out.units[:, 0] == pytest.approx(np.arange(12))
     assert out.detail[:, 0] == pytest.approx([np.nan, 1, 1, 1, 1.5, 2, 3, 1.5, 0, 0, 0, 0], nan_ok=True)
 
