@@ -63,9 +63,8 @@ def perform(surface: Surface, solved: Solved, modes: int = DETAIL_MODES) -> Perf
     wide = np.tile(np.sqrt(np.maximum(solved.detail_variance, 0)), (frames, 1))
     doubts = doubt(picture.noise(_strength(surface, solved.units_std, wide)), moved)
     std = doubts.deviation(std, expression, swing)
-    factor = np.concatenate(
-        [factor * doubts.posterior[:, None, None], SWING * swing[:, :, None]], 2
-    )  # units swing together
+    together = SWING * swing[:, :, None]  # units swing as one
+    factor = np.concatenate([factor * doubts.posterior[:, None, None], together], 2)
     pose, pose_std, translation, translation_std = _rigid(surface, solved, doubts)
     detail = _detail_modes(surface, solved, seen, modes, doubts)
     size = surface.causes.full_px

@@ -25,8 +25,8 @@ MACRO_SHARE = 0.3  #: of the limits that dense motion keeps where the landmarks 
 MACRO_ERROR = 10.0  #: factor on the misfit of a block with a large expression, whose errors are systematic
 FACTOR_RANK = 4  #: columns of the low-rank posterior kept per frame
 RIVAL_ERROR = 0.25  #: of the error counted on, for another answer to compare with
-LEAST_TIMED = 8  #: frames, of which more are needed to learn a course in time
 RIVAL_STEPS = 2  #: EM steps to it
+LEAST_TIMED = 8  #: frames, of which more are needed to learn a course in time
 
 
 @dataclass(frozen=True)
