@@ -26,7 +26,7 @@ from .motion.footage import landmarks_between
 from .motion.rigid import RigidMotion, at_frames, between, carried
 from .neutral import Neutral, Picture
 from .rest import rest_frames
-from .solve.clip import OCCLUDED_AT
+from .solve.piece import OCCLUDED_AT
 from .solve.reference import Reference
 from .solve.surface import Surface
 from .template import build_neutral

@@ -5,15 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
 
 from ..anchor import Anchor
 from ..motion.footage import DenseMotion
-from ..motion.mask import lingering
 from ..motion.rigid import RigidMotion
 from ..neutral import Neutral
 from ..spans import Span
@@ -21,17 +18,10 @@ from ..types import HeadFit
 from .block import FACTOR_RANK, Block, BlockResult, solve_block
 from .columns import Columns
 from .macro import macro_expression, without_blinks
+from .piece import Piece, doubted_rows, pieces_of
 from .surface import Surface
 
 Array = NDArray[np.float64]
-
-BLOCK = 256  #: frames solved together
-OVERLAP = 64  #: frames two blocks share
-OCCLUDED_AT = 0.42  #: share of the template's texture not shown: something hides the face (a broad smile: 0.35)
-EDGE_AT = 0.08  #: the same, beside a frame that is hidden or shows no face, and where the pose is doubted: a hand comes and goes
-MOSTLY_HIDDEN = 0.6  #: share of the template's texture in hidden cells at which the rest says too little
-EDGE_FRAMES = 3  #: and takes so many frames for it; a smile before a cut goes on for longer
-SHORTEST = 3  #: a run of frames shorter than this is bridged, not solved
 
 
 @dataclass
@@ -51,40 +41,6 @@ class Solved:
     depth: Array
     hidden: NDArray[np.bool_]
     covered: NDArray[np.bool_]  #: (T, cells) of the template at rest, that something hides
-
-
-def runs(good: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Runs [start, stop) of True."""
-    edge = np.flatnonzero(np.diff(np.r_[0, good.astype(np.int8), 0]))
-    return [(int(a), int(b)) for a, b in edge.reshape(-1, 2)]
-
-
-def blocks(start: int, stop: int) -> list[tuple[int, int]]:
-    """Blocks [a, b) that cover a run, each sharing OVERLAP frames with the next."""
-    if stop - start <= BLOCK + OVERLAP:
-        return [(start, stop)]
-    first = list(range(start, stop - OVERLAP - 1, BLOCK - OVERLAP))
-    out = [(a, min(a + BLOCK, stop)) for a in first]
-    return out if out[-1][1] == stop else [*out[:-1], (out[-1][0], stop)]
-
-
-def fade(block: tuple[int, int], run: tuple[int, int]) -> Array:
-    """Weight (b - a,) of a block's frames: raised cosines over the overlaps, which add up to 1."""
-    a, b = block
-    weight = np.ones(b - a)
-    ramp = (1 - np.cos(np.pi * (np.arange(OVERLAP) + 0.5) / OVERLAP)) / 2
-    if a > run[0]:
-        weight[:OVERLAP] = ramp
-    if b < run[1]:
-        weight[-OVERLAP:] = ramp[::-1]
-    return weight
-
-
-def covered(missing: Array) -> NDArray[np.bool_]:
-    """Frames (T,) in which something hides the face, from the share of the template's texture each fails to show, NaN = no face."""
-    share = np.nan_to_num(missing, nan=np.inf)
-    grown = binary_dilation(share > OCCLUDED_AT, mask=share > EDGE_AT, iterations=EDGE_FRAMES)
-    return np.asarray(grown & np.isfinite(missing))
 
 
 def solve_clip(
@@ -107,13 +63,13 @@ def solve_clip(
     """
     surface = anchors[0].neutral.surface
     out = _empty(anchors[0].neutral, spans[-1].stop)
-    doubted = _doubted(fit, tracked, spans[-1].stop)
-    pieces = [piece for pair in zip(spans, motions, strict=True) for piece in _pieces(*pair, anchors, doubted)]
+    doubted = doubted_rows(fit, tracked, spans[-1].stop)
+    pieces = [piece for pair in zip(spans, motions, strict=True) for piece in pieces_of(*pair, anchors, doubted)]
     for piece in pieces:
         _note_hidden(out, piece, anchors)
     done = 0
 
-    def macro(piece: _Piece) -> Array:
+    def macro(piece: Piece) -> Array:
         seen = macro_expression(surface, fit, tracked, piece.motion.first + np.arange(*piece.block))
         return without_blinks(seen, surface, shut[piece.rows])
 
@@ -140,54 +96,13 @@ def solve_clip(
             yield done / len(pieces), out
 
 
-class _Piece(NamedTuple):
-    """A block of frames: rows `block` of a span, in the run of seen rows `run`; the span's hidden rows and cells."""
-
-    span: Span
-    motion: DenseMotion
-    hidden: NDArray[np.bool_]
-    covered: NDArray[np.bool_]
-    block: tuple[int, int]
-    run: tuple[int, int]
-
-    @property
-    def weight(self) -> Array:
-        return self.span.weight[slice(*self.block)] * fade(self.block, self.run)
-
-    @property
-    def rows(self) -> slice:
-        """Of the shot."""
-        return slice(self.span.start + self.block[0], self.span.start + self.block[1])
-
-
-def _doubted(fit: HeadFit, tracked: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
-    """Rows (count,) of the shot whose nearest tracked frame has a pose that is not believed: what hides the face was seen there."""
-    middle = (tracked[1:] + tracked[:-1]) / 2
-    return ~np.isfinite(fit.pose[np.searchsorted(middle, tracked[0] + np.arange(count)), 0])
-
-
-def _pieces(span: Span, motion: DenseMotion, anchors: Sequence[Anchor], doubted: NDArray[np.bool_]) -> list[_Piece]:
-    neutral = anchors[span.anchor].neutral
-    left, gone = motion.residual / neutral.texture, motion.hidden @ neutral.mask.texture
-    # Cells that are hidden explain a doubt, and do not hide the whole frame unless they are most of it.
-    whole = (gone > MOSTLY_HIDDEN) | (left > OCCLUDED_AT)
-    share = np.where(whole, 1.0, np.minimum(gone + (1 - gone) * left, OCCLUDED_AT))
-    hidden = covered(share) | (doubted[span.start : span.stop] & (left > EDGE_AT))
-    cells = lingering(motion.hidden)
-    return [
-        _Piece(span, motion, hidden, cells, block, run)
-        for run in runs(np.isfinite(motion.residual))
-        for block in blocks(*run)
-    ]
-
-
 def _since_rest(result: BlockResult, rest: Surface, surface: Surface, ahead: RigidMotion) -> BlockResult:
     """A result about the surface of a further anchor, told about that of rest, from which `ahead` leads there."""
     arm = ahead.of(rest.centre[None])[0, 0] - surface.centre
     return replace(result, turn=result.turn @ ahead.turn[0], place=result.turn @ arm + result.place)
 
 
-def _travel(columns: Columns, piece: _Piece) -> float:
+def _travel(columns: Columns, piece: Piece) -> float:
     """How much the head turns and shifts over a block, px^2 times frames: the parallax to expect."""
     pose = columns.as_pose(piece.motion.coarse[slice(*piece.block)])
     return float(pose.var(0).sum()) * len(pose)
@@ -212,7 +127,7 @@ def _empty(rest: Neutral, frames: int) -> Solved:
     )  # fmt: skip
 
 
-def _note_hidden(out: Solved, piece: _Piece, anchors: Sequence[Anchor]) -> None:
+def _note_hidden(out: Solved, piece: Piece, anchors: Sequence[Anchor]) -> None:
     """Where two spans share a frame the weightier one says what is hidden."""
     rows = slice(*piece.block)
     mainly = piece.span.weight[rows] >= 0.5
@@ -234,7 +149,7 @@ def _shared(view: Neutral, rest: Neutral) -> Array:
     return np.asarray(out / np.maximum(out.sum(0), 1))
 
 
-def _add(out: Solved, result: BlockResult, piece: _Piece) -> None:
+def _add(out: Solved, result: BlockResult, piece: Piece) -> None:
     """Fade a block in. Deviations fade like the values: the overlap is no better known than its blocks."""
     rows, weight = piece.rows, piece.weight
     for name in ("turn", "place", "pose_std", "units", "units_std", "factor", "detail", "units_swing", "detail_swing"):

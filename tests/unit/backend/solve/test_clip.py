@@ -11,7 +11,8 @@ from microface.backend.motion.footage import DenseMotion
 from microface.backend.motion.mask import OccluderMask
 from microface.backend.motion.window import Window
 from microface.backend.neutral import Neutral
-from microface.backend.solve.clip import BLOCK, OVERLAP, Solved, blocks, covered, fade, runs, solve_clip
+from microface.backend.solve.clip import Solved, solve_clip
+from microface.backend.solve.piece import OVERLAP, blocks
 from microface.backend.spans import spans_of
 from microface.backend.types import HeadFit
 
@@ -20,29 +21,6 @@ from .conftest import rigid_of
 FRAMES, FPS, NOISE = 700, 50.0, 2.0
 
 UNSEEN_PX = 0.05  #: of the peak of a unit: below what one frame shows
-
-
-@pytest.mark.parametrize("start", [0, 37])
-def test_the_weights_of_all_blocks_add_up_to_one(start: int) -> None:
-    for length in range(1, 2001):
-        run = (start, start + length)
-        parts = blocks(*run)
-        total = np.zeros(length)
-        for a, b in parts:
-            total[a - start : b - start] += fade((a, b), run)
-        assert np.abs(total - 1).max() < 1e-12, length
-        assert max(b - a for a, b in parts) <= BLOCK + OVERLAP, length
-
-
-def test_runs_of_good_frames() -> None:
-    assert runs(np.array([0, 1, 1, 0, 1], bool)) == [(1, 3), (4, 5)]
-    assert runs(np.zeros(3, bool)) == []
-
-
-def test_half_covered_frames_are_hidden_beside_covered_ones_only() -> None:
-    nan = np.nan
-    missing = np.array([0.01, 0.1, 0.02, 0.1, 0.2, 0.5, 0.1, 0.01, 0.1, nan, nan, 0.12, 0.1, 0.03, 0.1])
-    assert np.flatnonzero(covered(missing)).tolist() == [3, 4, 5, 6, 8, 11, 12]
 
 
 @pytest.fixture(scope="module")
