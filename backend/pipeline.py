@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from ..models.head.model import HeadModel
 from .anchor import Anchor
 from .chain import chain_anchors
-from .errors import MicrofaceError
 from .fitted import fitted
 from .form import form_offset
 from .head_fit import settled
 from .heads import load_head
-from .identity import FRAMES
 from .lids import shut_lids
 from .messages import part
 from .motion.footage import landmarks_between, measure_footage
@@ -32,25 +30,17 @@ from .result import assemble
 from .solve.clip import solve_clip
 from .solve.reference import Reference
 from .spans import Span, spans_of
+from .stages import STAGES, StageProgress
 from .store import Store
 from .template import build_neutral
 from .tracked import tracked
 from .types import Clip, Event, Floats, HeadFit, Progress, Settings, Take, Tracks
+from .usable import beyond_belief, painted_over, refuse_cuts
 from .usual import usual_frames
 from .video import frames, open_clip
 from .views import serving
 from .wanted import drafted
 
-#: share of the whole job at which each stage ends, as tests/bench/speed.py measures it on 300 frames
-STAGES = {
-    "reading": 0.01,
-    "tracking": 0.2,
-    "head": 0.32,
-    "neutral": 0.5,
-    "motion": 0.68,
-    "solving": 0.97,
-    "events": 1.0,
-}
 AS_CLEAR = 0.02  #: share of the face that a frame of the template may have painted out beyond that of the clearest
 PIN_ROUNDS = 2  #: the first shift of the landmarks leaves the head a pixel off where it is large
 FEWEST_CLEAR = 8  #: frames: with fewer the template is noisy
@@ -86,7 +76,7 @@ def reconstruct_clip(clip: Clip, head: HeadModel, settings: Settings, progress: 
 
 def _take(clip: Clip, head: HeadModel, settings: Settings, progress: Progress, store: Store) -> Take:
     """The take of all frames of a clip, which may be a draft's."""
-    say = _StageProgress(progress)
+    say = StageProgress(progress)
     paint = Paint(settings.mask, clip) if settings.mask else None
     tracks, hidden, disturbed = tracked(clip, settings, say, store)
     refuse_cuts(tracks, clip)
@@ -119,67 +109,6 @@ def _take(clip: Clip, head: HeadModel, settings: Settings, progress: Progress, s
         return visibility(clip, neutral, own, outside(found, rest_frames(tracks, rest), clip.time_s))
 
     return assemble(clip, tracks, fit, anchors, rest, solved, visible, settings, shut)
-
-
-class _StageProgress:
-    """Turns the share of a stage into the share of the job, which is smaller when its tracks are known."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._last, self._done, self._known = "reading", 0.0, 0.0
-
-    def __call__(self, stage: str, share: float) -> None:
-        names = list(STAGES)
-        begin = STAGES[names[names.index(stage) - 1]] if stage != names[0] else 0.0
-        if (self._last, stage) == ("reading", "head"):
-            self._known = begin
-        now = begin + min(max(share, 0.0), 1.0) * (STAGES[stage] - begin)
-        self._last, self._done = stage, max(self._done, (now - self._known) / (1 - self._known))
-        self._progress(stage, self._done)
-
-
-def refuse_cuts(tracks: Tracks, clip: Clip) -> None:
-    """One template serves one shot: faces in several shots are an error that names the frames of each."""
-    seen = np.isfinite(tracks.landmarks[:, 0, 0])
-    shots = np.unique(tracks.shot[seen])
-    if len(shots) < 2:
-        return
-    begins = [int(tracks.frame[0]), *tracks.cut_frames.tolist()]
-    counts = [int((tracks.shot[seen] == shot).sum()) for shot in shots]
-    best = int(shots[int(np.argmax(counts))])
-    ends = [*begins[1:], int(tracks.frame[-1]) + 1]
-    cut = begins[int(shots[1])]
-    longest = f"{begins[best] * clip.step}:{(ends[best] - 1) * clip.step + 1}"  # of the footage
-    raise MicrofaceError(
-        "cut",
-        f"{clip.path.name} cuts to another shot of a face at frame {cut * clip.step} ({clip.time_s[cut]:.2f} s).",
-        f"Reconstruct one shot at a time; the longest with a face is --range {longest}.",
-    )
-
-
-def beyond_belief(tracks: Tracks, hidden: NDArray[np.bool_], settings: Settings) -> NDArray[np.bool_]:
-    """(N,) tracked frames that tell nothing about who it is and what is rest: hidden ones, and those left out by the user.
-
-    Raises:
-        MicrofaceError: ``all_left_out``.
-    """
-    left_out = settings.leaves_out(tracks.frame)
-    usable = np.isfinite(tracks.landmarks[:, 0, 0]) & ~left_out
-    if not usable.any():
-        raise MicrofaceError("all_left_out", "All frames that show the face are left out.", "Leave out fewer frames.")
-    if settings.neutral is not None:
-        hidden = hidden & ((tracks.frame < settings.neutral[0]) | (tracks.frame >= settings.neutral[1]))
-    return hidden | left_out if (usable & ~hidden).any() else left_out
-
-
-def painted_over(paint: Paint | None, tracks: Tracks, hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(N,) tracked frames with more of the face painted out than in those that fix the identity: there landmarks are guesses."""
-    if paint is None:
-        return np.zeros(len(hidden), bool)
-    share = paint.share(tracks.frame, tracks.landmarks)
-    usable = np.isfinite(tracks.landmarks[:, 0, 0]) & ~hidden
-    clearest = np.sort(share[usable] if usable.any() else share)
-    return np.asarray(share > clearest[:FRAMES].max())
 
 
 def find_neutral(

@@ -26,7 +26,8 @@ import numpy as np
 
 if "microface" not in sys.modules:  # run as a script
     runpy.run_path(str(Path(__file__).resolve().parents[2] / "backend" / "bootstrap.py"))["install_package"]()
-from microface.backend.pipeline import STAGES, reconstruct
+from microface.backend.pipeline import reconstruct
+from microface.backend.stages import STAGES
 from microface.backend.tracking import FaceTracker
 from microface.backend.types import Settings
 from microface.backend.video import frames, open_clip
