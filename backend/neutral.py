@@ -18,6 +18,7 @@ from .motion.paint import under
 from .motion.rigid import RigidMotion
 from .motion.sweep import LidSweep
 from .motion.uncover import uncovered
+from .motion.visible import VisiblePart, left
 from .motion.window import Window, highpass, highpass_spline
 from .solve.surface import Surface
 
@@ -26,13 +27,11 @@ Picture = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 COARSE_BLUR = 2.5  #: px at 240: brings a start that is a few pixels off into reach
-REVISIONS = 3  #: of what is taken for hidden
 ODD = 3.0  #: times the usual residual: such a frame is read once more
 TURNED = 6.0  #: degrees from the template's view at which skin begins to go out of sight: what hides it is the head
-REFITS = 3  #: steps of a fit without what is hidden
-MOSTLY = 0.5  #: of what a node is seen by: more hidden than this, it starts from its neighbours
-TOUCHED = 0.05  #: the same, of landmarks' motion beside a lid that moves
-LEAST_SHOWN = 1e-3  #: of the template's contrast
+TOUCHED = (
+    0.05  #: of what a node is seen by: more than this behind paint or a lid that moves, it starts from its neighbours
+)
 
 
 class Whole(NamedTuple):
@@ -92,6 +91,10 @@ class Neutral:
         return LidSweep(self.field, self.landmarks, self.window.scale)
 
     @cached_property
+    def _visible(self) -> VisiblePart:
+        return VisiblePart(self.window, self.picture, self.field, self.mask, self.sweep)
+
+    @cached_property
     def patch(self) -> NDArray[np.int64]:
         """(V,) the cell that shows each vertex; -1 = none."""
         return self.surface.owners(self.mask.cell)
@@ -140,27 +143,28 @@ class Neutral:
         first = self.coarse.fit(rough, motion.views(self.coarse_points, camera), first, steps=2)
         c, difference = field.settle(fine, views, first, steps=2)
         residual = field.without_light(difference)
-        left = self._left(difference, residual, np.ones(residual.shape, bool))
+        rest = left(field.template, difference, residual, np.ones(residual.shape, bool))
         for k in np.flatnonzero((difference**2).mean(1) > ODD * self.residual_variance).tolist():
             odd = slice(k, k + 1)  # its last step may have been large
             residual[odd] = field.residual([fine[k]], _view(views, k), c[odd])
         facing = motion.turn[:, 2, 2] > np.cos(np.radians(TURNED))
-        return Whole(c, left, self.mask.signs(residual * facing[:, None], moved), self._held(painted, views, c))
+        return Whole(c, rest, self.mask.signs(residual * facing[:, None], moved), self._held(painted, views, c))
 
     def beside(
         self, work: list[Picture], motion: RigidMotion, whole: Whole, hidden: Mask, shut: Mask
     ) -> tuple[Array, Array, Mask]:
-        """The second part of `measure`: again without at most the cells `hidden` (B, cells), and without lids that move."""
+        """The second part of `measure`: again without what hides cells in or beside `hidden` (B, cells), and lids that move."""
         views = motion.views(self.surface.sighted, self.surface.reference.camera)
-        c, left, held, hidden = whole.motion.copy(), whole.left.copy(), whole.held, hidden | whole.held
+        c, rest, held, hidden = whole.motion.copy(), whole.left.copy(), whole.held, hidden | whole.held
         spoiled = np.flatnonzero(hidden.any(1) | shut).tolist()
 
         def measured(k: int) -> tuple[Array, float, Mask]:
-            return self._beside(work[k], _view(views, k), c[k], hidden[k : k + 1], held[k : k + 1], shut[k])
+            one = slice(k, k + 1)
+            return self._visible.measure(work[k], _view(views, k), c[k], hidden[one], held[one], bool(shut[k]))
 
         for k, found in zip(spoiled, in_order(measured, spoiled), strict=True):
-            c[k], left[k], hidden[k] = found
-        return c, left, hidden
+            c[k], rest[k], hidden[k] = found
+        return c, rest, hidden
 
     def _held(self, painted: Mask | None, views: Views, c: Array) -> Mask:
         """Cells (B, cells) of which a pixel is painted out (B, H, W), with the sheet at `c` (B, 2n)."""
@@ -188,52 +192,10 @@ class Neutral:
             work[k] = uncovered(work[k], self.picture, at, self.field.template.points, ~gone)
         return work, start
 
-    def _beside(
-        self, work: Picture, view: Views, start: Array, hidden: Mask, held: Mask, shut: np.bool_
-    ) -> tuple[Array, float, Mask]:
-        """Coefficients, what is left and hidden cells of one frame, of which at most the cells `hidden` (1, cells) are.
-
-        Those that the user painted out, `held` (1, cells), are in any case.
-
-        What is hidden must not pull its neighbours, nor the light, nor shine through the high-pass into the picture beside it.
-        Without all that, skin that it had spoiled shows again. So it is with lids that move, whose place is known.
-        """
-        field, c, occluded = self.sweep.beside, start[None], bool(hidden.any())
-        swept, share = self.sweep.pixels & shut, self.sweep.share * shut
-        for turn in range(REVISIONS * occluded + 1):
-            seen = ~(self.mask.pixels(hidden)[0] | swept)
-            if not seen.any():
-                return c[0], 0.0, hidden[0]
-            if occluded:  # with the matrix of all pixels, what was spoiled would hardly settle
-                field = self.field.weighted(self.field.template.weight * seen)
-            c = field.bridged(c[0], np.maximum(self.mask.nodes(hidden)[0], share) > MOSTLY)[None]
-            at = view.apply(field.displacement(c))[0]
-            face = uncovered(work, self.picture, at, field.template.points, seen, alone=occluded)
-            fine = [highpass_spline(work, self.window.scale, face)]
-            c = field.fit(fine, view, c, REFITS)
-            difference = field.difference(fine, view, c)
-            residual = field.without_light(difference)
-            if turn < REVISIONS * occluded:
-                was, hidden = hidden, self.mask.revised(residual * ~swept, hidden) | held
-                if (was == hidden).all():
-                    break
-        return c[0], float(self._left(difference, residual, seen[None])[0]), hidden[0]
-
     def missing(self, residual: Array, hidden: Mask) -> Array:
         """(B,) share of the template's texture that frames fail to show: all of what is hidden, of the rest the residual."""
         gone = hidden @ self.mask.texture
         return np.asarray(gone + (1 - gone) * residual / self.texture)
-
-    def _left(self, difference: Array, residual: Array, seen: Mask) -> Array:
-        """(B,) luma^2: mean square of residuals (B, M) at the template's contrast over the pixels seen (B, M).
-
-        A blank hand is the template with its light turned down to nothing: what little it shows must not count as a good fit.
-        """
-        template = self.field.template
-        weight = template.weight * seen
-        own = weight * template.value
-        shown = 1 - (difference * own).sum(1) / np.maximum(own @ template.value, 1e-12)
-        return (residual**2 * weight).sum(1) / np.maximum(weight.sum(1), 1e-12) / np.clip(shown, LEAST_SHOWN, 1) ** 2
 
 
 def _view(views: Views, k: int) -> Views:

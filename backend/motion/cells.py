@@ -23,6 +23,7 @@ class Cells:
         shape: rows and columns of cells.
         cell: (M,) that each pixel lies in.
         energy: (cells) of the template, luma^2.
+        worth: (rows, columns) texture that counts as a cell's, of a usual cell's.
     """
 
     def __init__(self, field: MotionField, across: int) -> None:
@@ -38,6 +39,7 @@ class Cells:
         self.energy = self._sum @ template.value**2
         self._judged = np.bincount(self.cell, minlength=count) >= FEWEST_PIXELS / across**2
         self._usual = self.energy + FAINT * self.energy.sum() / self._mass.sum() * self._mass
+        self.worth = (self._usual / self._usual[self._judged].mean()).reshape(self.shape)
 
     def missing(self, residual: Floats) -> Array:
         """(B, rows, columns) share of the texture that residuals (B, M) leave over."""

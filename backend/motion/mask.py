@@ -33,9 +33,11 @@ EXCUSED = 3.0  #: px at 240 of landmark motion beyond the head's that excuse hal
 EXCUSED_AROUND = 5  #: cells across in which the largest motion counts: folds lie beside what moves
 FEWEST_CELLS = 3  #: sure cells side by side
 LEAST_MISSING = 4.0  #: of a cell's texture, in them together: folds in skin almost without texture reach 2.4
+LEAST_LEFT = 2.0  #: of a usual fine cell's texture, in a frame: the rim, where nothing holds the sheet, reaches 0.7
 FRAMES = 4  #: before and after sure cells, where it comes and goes
-LINGER = 3  #: frames before and after it is found
-COMING = FRAMES + LINGER  #: frames before and after that tell what may be hidden
+LINGER = 3  #: frames before and after it is found: it shines in before it is there
+WATCHED = 7  #: frames before and after that are looked at again: on the rim, it pulls before enough of it is seen
+COMING = FRAMES + WATCHED  #: frames before and after that tell what may be hidden
 REACH = 8  #: cells: from a sure one to the occluder's farthest likely one
 OPENING = 1.0  #: cells around eyes and lips where nothing sure begins
 DOUBTED = 3  #: cells around an occluder that are looked at again without it: motion may explain some of it away
@@ -101,7 +103,7 @@ class OccluderMask:
             return np.zeros((len(signs.sure), len(self.texture)), bool)
         core = ndimage.binary_dilation(signs.sure, np.ones((3, 3, 3)), FRAMES, mask=signs.likely)
         core = ndimage.binary_dilation(core, BESIDE[None], REACH, mask=signs.likely)
-        core = ndimage.binary_dilation(core, np.ones((3, 1, 1)), LINGER)  # it shines in before it is there
+        core = ndimage.binary_dilation(core, np.ones((3, 1, 1)), WATCHED)
         return self._closed(ndimage.binary_dilation(core, BESIDE[None], DOUBTED).repeat(FINE, 1).repeat(FINE, 2))
 
     def revised(self, residual: Floats, hidden: Mask) -> Mask:
@@ -112,6 +114,7 @@ class OccluderMask:
         share, held = self._fine.missing(residual), self._grid(hidden)
         near = ndimage.binary_dilation(held, BESIDE[None], DOUBTED * FINE)
         core = ((share > LIKELY) & held) | ((share > SURE) & near)
+        core &= (core * share * self._fine.worth).sum((1, 2), keepdims=True) >= LEAST_LEFT
         return self._closed(ndimage.binary_dilation(core, BESIDE[None], RIM) & near)
 
     def beside(self, hidden: Mask) -> Mask:

@@ -169,6 +169,23 @@ def test_what_crosses_the_cheek_does_not_pull_at_the_skin_beside_it(neutral: Neu
         assert np.sqrt((error[beside] ** 2).mean()) < 0.06, frame
 
 
+def test_what_is_doubted_comes_down_to_what_is_hidden(neutral: Neutral, shots: Shots) -> None:
+    """Most of the face is, from where the whole fit had drawn it; nothing of a frame in which nothing is in the way."""
+    size, points = 0.8, neutral.field.template.points
+    over, rest = picture(np.zeros(2), size, 508), picture(np.zeros(2), 0.0, 509)
+    low = ANCHOR.astype(int) + np.array([12, -40])
+    over[low[1] : low[1] + 24, low[0] : low[0] + 24] = 20
+    away, motion, shut = np.abs(points - low - 11.5).max(1) - 12, shots.motion[:2], np.zeros(2, bool)
+    whole = neutral.whole([rest, over], np.tile(shots.first, (2, 1, 1)), motion, shut)
+    doubted = np.bincount(neutral.mask.cell[away < 60], minlength=len(neutral.mask.texture)) > 0
+    c, _, hidden = neutral.beside([rest, over], motion, whole, np.tile(doubted, (2, 1)), shut)
+    marked, found = neutral.mask.pixels(hidden), neutral.field.displacement(c)
+    assert doubted[neutral.mask.cell].mean() > 0.6
+    assert not marked[0].any() and marked[1][away < 0].all() and not marked[1][away > 24].any()
+    error = found[1] - found[0] - cheek(points, size)
+    assert np.sqrt((error[~marked[1]] ** 2).mean()) < 0.08
+
+
 def still(neutral: Neutral, shots: Shots, pictures: list[np.ndarray]) -> DenseMotion:
     """What is measured in pictures of a face at rest, as the footage's stage keeps it."""
     count, size = len(pictures), 2 * neutral.field.sheet.size
