@@ -9,7 +9,7 @@ from microface.tests.bench.occluder import row
 
 @pytest.mark.long
 def test_a_patch_over_the_smiling_mouth(built: None, tmp_path: Path) -> None:
-    figures = row("patch", tmp_path, limits=False, paint=True)
+    figures = row(("patch", 0), tmp_path, limits=False, paint=True)
     assert figures["painted out, unmarked"] < 1.25  # of the error without the patch
     assert figures["painted out, outside"] < 1.6
     assert figures["painted out, marked of it"] > 0.9
