@@ -24,6 +24,7 @@ Picture = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 REVISIONS = 10  #: at most, of what is taken for hidden; most frames settle in four to six
+GROWING = 3  #: of them may take in more: on and on, a face that laughs would hide itself
 SETTLED = 0.999  #: share of the pixels that are judged as the time before
 REFITS = 3  #: steps of a fit without what is hidden
 MOSTLY = 0.5  #: of what a node is seen by: more hidden than this, it starts from its neighbours
@@ -85,7 +86,8 @@ class VisiblePart:
             residual = field.without_light(difference)
             if turn < REVISIONS * occluded:
                 was = hidden, odd
-                hidden = self.mask.revised(residual * ~swept, hidden) | held
+                revised = self.mask.revised(residual * ~swept, hidden)
+                hidden = (revised if turn < GROWING else revised & hidden) | held
                 odd = strange(self.field.template, residual[0], seen)
                 if (was[0] == hidden).all() and (was[1] == odd).mean() >= SETTLED:
                     break
