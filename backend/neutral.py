@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .crew import in_order
 from .landmark_sheet import LandmarkSheet
 from .motion.field import MotionField, Views
-from .motion.mask import OccluderMask, Signs
+from .motion.mask import Doubt, OccluderMask, Signs
 from .motion.paint import under
 from .motion.rigid import RigidMotion
 from .motion.sweep import LidSweep
@@ -151,16 +151,26 @@ class Neutral:
         return Whole(c, rest, self.mask.signs(residual * facing[:, None], moved), self._held(painted, views, c))
 
     def beside(
-        self, work: list[Picture], motion: RigidMotion, whole: Whole, hidden: Mask, shut: Mask
+        self, work: list[Picture], motion: RigidMotion, whole: Whole, doubt: Doubt, shut: Mask
     ) -> tuple[Array, Array, Mask]:
-        """The second part of `measure`: again without what hides cells in or beside `hidden` (B, cells), and lids that move."""
+        """The second part of `measure`: again without what hides cells that are doubted or beside these, and lids that move.
+
+        A frame that is only watched stays as it was where it cannot be shown to be clear: its motion, large perhaps, is not found
+        again from a part of the face.
+        """
         views = motion.views(self.surface.sighted, self.surface.reference.camera)
-        c, rest, held, hidden = whole.motion.copy(), whole.left.copy(), whole.held, hidden | whole.held
+        c, rest, held, hidden = whole.motion.copy(), whole.left.copy(), whole.held, doubt.cells | whole.held
         spoiled = np.flatnonzero(hidden.any(1) | shut).tolist()
 
-        def measured(k: int) -> tuple[Array, float, Mask]:
+        def without(k: int, cells: Mask) -> tuple[Array, float, Mask]:
             one = slice(k, k + 1)
-            return self._visible.measure(work[k], _view(views, k), c[k], hidden[one], held[one], bool(shut[k]))
+            return self._visible.measure(work[k], _view(views, k), c[k], cells[one], held[one], bool(shut[k]))
+
+        def measured(k: int) -> tuple[Array, float, Mask]:
+            found = without(k, hidden)
+            if not (doubt.watched[k] and (found[2] & ~held[k]).any()):
+                return found
+            return without(k, held) if held[k].any() or shut[k] else (c[k], rest[k], held[k])
 
         for k, found in zip(spoiled, in_order(measured, spoiled), strict=True):
             c[k], rest[k], hidden[k] = found

@@ -18,7 +18,7 @@ from ..crew import in_order
 from ..neutral import Whole
 from ..spans import Span
 from ..types import Frame, HeadFit, Tracks
-from .mask import COMING, OccluderMask
+from .mask import COMING, Doubt, OccluderMask
 from .rigid import RigidMotion, at_frames
 from .window import Window
 
@@ -134,19 +134,20 @@ def _whole(
 
 def _hidden(
     chunks: Iterable[list[_Part]], anchors: Sequence[Anchor], spans: Sequence[Span]
-) -> Iterator[list[tuple[_Part, NDArray[np.bool_]]]]:
-    """The parts of each chunk and the cells (B, cells) that may be hidden, by what the chunks before and after show too."""
+) -> Iterator[list[tuple[_Part, Doubt]]]:
+    """The parts of each chunk and the cells that may be hidden, by what the chunks before and after show too."""
     before: list[_Part] = []
     for parts, after in pairwise(chain(chunks, [[]])):
         yield [(part, _grown(part, before, after, anchors[spans[part.span].anchor].neutral.mask)) for part in parts]
         before = parts
 
 
-def _grown(part: _Part, before: list[_Part], after: list[_Part], mask: OccluderMask) -> NDArray[np.bool_]:
-    """Cells (B, cells) that may be hidden in a part, between those of the chunks before and after."""
+def _grown(part: _Part, before: list[_Part], after: list[_Part], mask: OccluderMask) -> Doubt:
+    """Cells that may be hidden in a part, between those of the chunks before and after."""
     first, last = ([each.whole.signs for each in side if each.span == part.span] for side in (before, after))
     begin = sum(min(len(signs.sure), COMING) for signs in first)
-    return mask.grown(part.whole.signs.between(first, last))[begin : begin + len(part.frames)]
+    doubt = mask.grown(part.whole.signs.between(first, last))
+    return Doubt(*(each[begin : begin + len(part.frames)] for each in doubt))
 
 
 def measure_footage(
@@ -170,9 +171,9 @@ def measure_footage(
     whole = partial(_whole, anchors=anchors, spans=spans, tracks=tracks, fit=fit, shut=shut)
     chunks = in_order(whole, _chunks(frames, tracks, anchors[0].neutral.window))
     for parts in _hidden(chunks, anchors, spans):
-        for part, hidden in parts:
+        for part, doubt in parts:
             neutral = anchors[spans[part.span].anchor].neutral
-            found = neutral.beside(part.work, part.coarse, part.whole, hidden, part.shut)
+            found = neutral.beside(part.work, part.coarse, part.whole, doubt, part.shut)
             motions[part.span].add(part.frames, *found, part.coarse)
         done += CHUNK
         yield min(done / spans[-1].stop, 1.0), motions

@@ -59,6 +59,16 @@ class Signs(NamedTuple):
         return Signs(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
 
+class Doubt(NamedTuple):
+    """Cells (B, cells) of B frames in a row that may be hidden, and the frames (B,) in which nothing is but for what they prove.
+
+    The latter are only close to a frame in which something is.
+    """
+
+    cells: Mask
+    watched: Mask
+
+
 class OccluderMask:
     """The fine cells of one template. A cell is a number; frames are rows.
 
@@ -87,7 +97,8 @@ class OccluderMask:
             residual: (B, M) luma, template minus warped frame.
             moved: (B, M) px at 240, motion of the landmarks beyond the head's.
         """
-        return self.grown(self.signs(residual, moved))
+        doubt = self.grown(self.signs(residual, moved))
+        return doubt.cells & ~doubt.watched[:, None]
 
     def signs(self, residual: Floats, moved: Floats) -> Signs:
         """What each frame by itself says; arguments as for `find`."""
@@ -97,14 +108,16 @@ class OccluderMask:
         seed = np.stack([_large(one) for one in np.where(sure, share, 0)])
         return Signs(seed, (share > LIKELY) | seed)
 
-    def grown(self, signs: Signs) -> Mask:
-        """Cells (B, cells) of frames in a row, from the sure ones over the likely ones in time and space."""
+    def grown(self, signs: Signs) -> Doubt:
+        """What is doubted in frames in a row, from the sure cells over the likely ones in time and space."""
         if not signs.sure.any():
-            return np.zeros((len(signs.sure), len(self.texture)), bool)
+            return Doubt(np.zeros((len(signs.sure), len(self.texture)), bool), np.zeros(len(signs.sure), bool))
         core = ndimage.binary_dilation(signs.sure, np.ones((3, 3, 3)), FRAMES, mask=signs.likely)
         core = ndimage.binary_dilation(core, BESIDE[None], REACH, mask=signs.likely)
+        there = ndimage.binary_dilation(core.any((1, 2)), iterations=LINGER)
         core = ndimage.binary_dilation(core, np.ones((3, 1, 1)), WATCHED)
-        return self._closed(ndimage.binary_dilation(core, BESIDE[None], DOUBTED).repeat(FINE, 1).repeat(FINE, 2))
+        cells = ndimage.binary_dilation(core, BESIDE[None], DOUBTED).repeat(FINE, 1).repeat(FINE, 2)
+        return Doubt(self._closed(cells), core.any((1, 2)) & ~there)
 
     def revised(self, residual: Floats, hidden: Mask) -> Mask:
         """What a residual (B, M) without the hidden cells (B, cells) still shows of them, and beside them.

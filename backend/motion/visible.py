@@ -25,7 +25,7 @@ Mask = NDArray[np.bool_]
 
 REVISIONS = 10  #: at most, of what is taken for hidden; most frames settle in four to six
 GROWING = 3  #: of them may take in more: on and on, a face that laughs would hide itself
-SETTLED = 0.999  #: share of the pixels that are judged as the time before
+SETTLED = 0.03  #: of what is hidden may still change
 REFITS = 3  #: steps of a fit without what is hidden
 MOSTLY = 0.5  #: of what a node is seen by: more hidden than this, it starts from its neighbours
 STRANGE = 5.0  #: deviations by which a pixel shows something else
@@ -85,11 +85,10 @@ class VisiblePart:
             difference = field.difference(fine, view, c)
             residual = field.without_light(difference)
             if turn < REVISIONS * occluded:
-                was = hidden, odd
-                revised = self.mask.revised(residual * ~swept, hidden)
+                was, revised = hidden, self.mask.revised(residual * ~swept, hidden)
                 hidden = (revised if turn < GROWING else revised & hidden) | held
                 odd = strange(self.field.template, residual[0], seen)
-                if (was[0] == hidden).all() and (was[1] == odd).mean() >= SETTLED:
+                if turn and (was != hidden).sum() <= SETTLED * hidden.sum():
                     break
         return c[0], float(left(self.field.template, difference, residual, seen[None])[0]), hidden[0]
 

@@ -41,7 +41,7 @@ from microface.backend import pipeline, tracked
 from microface.backend.heads import load_head
 from microface.backend.mesh import hidden_vertices, vertices_at
 from microface.backend.motion import footage
-from microface.backend.motion.mask import OccluderMask
+from microface.backend.motion.mask import Doubt, OccluderMask
 from microface.backend.neutral import Neutral
 from microface.backend.types import BRIDGED, Settings, Take
 from microface.backend.video import open_clip, write_video
@@ -204,18 +204,20 @@ def watched(marks: Marks | None, given: HiddenAt | None, least: float) -> Iterat
     grown, beside = footage._grown, Neutral.beside
     here = threading.local()
 
-    def growing(part: Any, before: Any, after: Any, mask: OccluderMask) -> Mask:
+    def growing(part: Any, before: Any, after: Any, mask: OccluderMask) -> Doubt:
         here.frames = part.frames.tolist()
-        return np.zeros((len(part.frames), len(mask.texture)), bool) if given else grown(part, before, after, mask)
+        none = Doubt(np.zeros((len(part.frames), len(mask.texture)), bool), np.zeros(len(part.frames), bool))
+        return none if given else grown(part, before, after, mask)
 
-    def measuring(neutral: Neutral, work: Any, motion: Any, whole: Any, hidden: Mask, shut: Any) -> Any:
+    def measuring(neutral: Neutral, work: Any, motion: Any, whole: Any, doubt: Doubt, shut: Any) -> Any:
         at, mask = _places(neutral, motion), neutral.mask
         if given:
             shares = [
                 np.bincount(mask.cell, given(*pair), len(mask.texture)) for pair in zip(here.frames, at, strict=True)
             ]
-            hidden = np.array(shares) > least * np.maximum(np.bincount(mask.cell, minlength=len(mask.texture)), 1)
-        found = beside(neutral, work, motion, whole, hidden, shut)
+            cells = np.array(shares) > least * np.maximum(np.bincount(mask.cell, minlength=len(mask.texture)), 1)
+            doubt = Doubt(cells, doubt.watched)
+        found = beside(neutral, work, motion, whole, doubt, shut)
         if marks:
             for frame, points, cells in zip(here.frames, at, mask.pixels(found[2]), strict=True):
                 marks.seen[frame] = cKDTree(points), cells

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from microface.backend.motion.footage import DenseMotion
+from microface.backend.motion.mask import Doubt
 from microface.backend.motion.rigid import RigidMotion
 from microface.backend.motion.sweep import beyond_lids
 from microface.backend.motion.window import BLUR, Window, highpass
@@ -178,12 +179,16 @@ def test_what_is_doubted_comes_down_to_what_is_hidden(neutral: Neutral, shots: S
     away, motion, shut = np.abs(points - low - 11.5).max(1) - 12, shots.motion[:2], np.zeros(2, bool)
     whole = neutral.whole([rest, over], np.tile(shots.first, (2, 1, 1)), motion, shut)
     doubted = np.bincount(neutral.mask.cell[away < 60], minlength=len(neutral.mask.texture)) > 0
-    c, _, hidden = neutral.beside([rest, over], motion, whole, np.tile(doubted, (2, 1)), shut)
+    doubt = Doubt(np.tile(doubted, (2, 1)), shut)
+    c, _, hidden = neutral.beside([rest, over], motion, whole, doubt, shut)
     marked, found = neutral.mask.pixels(hidden), neutral.field.displacement(c)
     assert doubted[neutral.mask.cell].mean() > 0.6
     assert not marked[0].any() and marked[1][away < 0].all() and not marked[1][away > 24].any()
     error = found[1] - found[0] - cheek(points, size)
     assert np.sqrt((error[~marked[1]] ** 2).mean()) < 0.08
+    watched, _, hidden = neutral.beside([rest, over], motion, whole, doubt._replace(watched=~shut), shut)
+    assert not hidden.any()
+    assert (watched[0] == c[0]).all() and (watched[1] == whole.motion[1]).all()  # what is not shown to be clear stays
 
 
 def still(neutral: Neutral, shots: Shots, pictures: list[np.ndarray]) -> DenseMotion:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from microface.backend.motion.field import MotionField, Template
-from microface.backend.motion.mask import LINGER, WATCHED, OccluderMask, lingering
+from microface.backend.motion.mask import LINGER, WATCHED, Doubt, OccluderMask, lingering
 from microface.backend.motion.region import EYES, INNER_LIPS
 from microface.backend.motion.sheet import SplineSheet
 from microface.backend.motion.uncover import uncovered
@@ -80,8 +80,11 @@ def test_frames_before_and_after_are_doubted(field: MotionField, mask: OccluderM
     """Two specks that are none by themselves, before and after the frame in which the hand is there, and WATCHED frames beyond."""
     place, reaches = np.array([60.0, 190.0]), (*[0] * 9, 8, 25, 8, *[0] * 9)
     frames = np.concatenate([residual(field, (place, reach)) for reach in reaches])
-    hidden = mask.find(frames, np.zeros(frames.shape))
-    assert np.flatnonzero(hidden.any(1)).tolist() == [*range(9 - WATCHED, 12 + WATCHED)]
+    still = np.zeros(frames.shape)
+    hidden, doubt = mask.find(frames, still), mask.grown(mask.signs(frames, still))
+    assert np.flatnonzero(doubt.cells.any(1)).tolist() == [*range(9 - WATCHED, 12 + WATCHED)]
+    assert np.flatnonzero(hidden.any(1)).tolist() == [*range(9 - LINGER, 12 + LINGER)]
+    assert (doubt.watched == doubt.cells.any(1) & ~hidden.any(1)).all()
     assert not mask.find(frames[:10], np.zeros((10, frames.shape[1]))).any()
     assert not mask.revised(frames[:1], hidden[10:11]).any()  # where it shows nothing it is let go
 
@@ -106,9 +109,10 @@ def test_what_hides_does_not_end_with_a_chunk(field: MotionField, mask: Occluder
     frames = np.concatenate([residual(field, (place, reach)) for reach in (0, 0, 8, 8, 8, 25, 8, 8, 8, 0, 0)])
     still = np.zeros(frames.shape)
     whole, first, last = (mask.signs(frames[part], still[part]) for part in (slice(None), slice(cut), slice(cut, None)))
-    parts = mask.grown(first.between([], [last]))[:cut], mask.grown(last.between([first], []))[cut:]
-    assert mask.grown(whole).any(1).sum() > 7 and not mask.grown(last).any()
-    assert (np.concatenate(parts) == mask.grown(whole)).all()
+    before, after = mask.grown(first.between([], [last])), mask.grown(last.between([first], []))
+    parts = Doubt(*(np.concatenate([a[:cut], b[cut:]]) for a, b in zip(before, after, strict=True)))
+    assert mask.grown(whole).cells.any(1).sum() > 7 and not mask.grown(last).cells.any()
+    assert all((a == b).all() for a, b in zip(parts, mask.grown(whole), strict=True))
 
 
 def test_a_fold_in_smooth_skin_is_no_occluder(field: MotionField, mask: OccluderMask) -> None:
