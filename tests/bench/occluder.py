@@ -405,12 +405,12 @@ def main() -> None:
             found = [next(rows) for _ in range(choice.draws)]
             print(f"{name}:")
             for figure, value in pooled(found).items():
-                several = [each[figure] for each in found]
-                reach = f" ({min(several):.3f} to {max(several):.3f})" if choice.draws > 1 else ""
-                print(
-                    f"  {figure}: {value:.3f}{reach}" if isinstance(value, float) else f"  {figure}: {value}",
-                    flush=True,
-                )
+                print(f"  {figure}: {told(value, [each[figure] for each in found])}", flush=True)
+
+
+def told(value: Any, several: list[Any]) -> str:
+    """A mean with the least and the largest of the draws."""
+    return f"{value:.3f} ({min(several):.3f} to {max(several):.3f})" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":
