@@ -29,8 +29,9 @@ Mask = NDArray[np.bool_]
 COARSE_BLUR = 2.5  #: px at 240: brings a start that is a few pixels off into reach
 ODD = 3.0  #: times the usual residual: such a frame is read once more
 TURNED = 6.0  #: degrees from the template's view at which skin begins to go out of sight: what hides it is the head
-TOUCHED = (
-    0.05  #: of what a node is seen by: more than this behind paint or a lid that moves, it starts from its neighbours
+TOUCHED = 0.05  #: of what a node is seen by: more than this behind paint or a moving lid, it starts from its neighbours
+CLEARED = (
+    0.75  #: of what is doubted in a frame that is only watched: beside glasses 0.9, on a face that laughs 0.4 and less
 )
 
 
@@ -155,8 +156,8 @@ class Neutral:
     ) -> tuple[Array, Array, Mask]:
         """The second part of `measure`: again without what hides cells that are doubted or beside these, and lids that move.
 
-        A frame that is only watched stays as it was where it cannot be shown to be clear: its motion, large perhaps, is not found
-        again from a part of the face.
+        A frame that is only watched stays as it was unless it can be shown to be mostly clear: its motion, large perhaps, is not
+        found again from a part of the face.
         """
         views = motion.views(self.surface.sighted, self.surface.reference.camera)
         c, rest, held, hidden = whole.motion.copy(), whole.left.copy(), whole.held, doubt.cells | whole.held
@@ -168,7 +169,7 @@ class Neutral:
 
         def measured(k: int) -> tuple[Array, float, Mask]:
             found = without(k, hidden)
-            if not (doubt.watched[k] and (found[2] & ~held[k]).any()):
+            if not doubt.watched[k] or (found[2] & ~held[k]).sum() <= (1 - CLEARED) * hidden[k].sum():
                 return found
             return without(k, held) if held[k].any() or shut[k] else (c[k], rest[k], held[k])
 

@@ -186,9 +186,16 @@ def test_what_is_doubted_comes_down_to_what_is_hidden(neutral: Neutral, shots: S
     assert not marked[0].any() and marked[1][away < 0].all() and not marked[1][away > 24].any()
     error = found[1] - found[0] - cheek(points, size)
     assert np.sqrt((error[~marked[1]] ** 2).mean()) < 0.08
-    watched, _, hidden = neutral.beside([rest, over], motion, whole, doubt._replace(watched=~shut), shut)
-    assert not hidden.any()
-    assert (watched[0] == c[0]).all() and (watched[1] == whole.motion[1]).all()  # what is not shown to be clear stays
+    near = np.bincount(neutral.mask.cell[away < 0], minlength=len(neutral.mask.texture)) > 0
+    for cells, clear in (
+        (doubted, True),
+        (near, False),
+    ):  # of frames that are only watched one is mostly clear, one is not
+        watched, _, still_hidden = neutral.beside(
+            [rest, over], motion, whole, Doubt(np.tile(cells, (2, 1)), ~shut), shut
+        )
+        assert (watched[1] == (c[1] if clear else whole.motion[1])).all()
+        assert not still_hidden[0].any() and (still_hidden[1] == (hidden[1] & clear)).all()
 
 
 def still(neutral: Neutral, shots: Shots, pictures: list[np.ndarray]) -> DenseMotion:
