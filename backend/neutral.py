@@ -30,9 +30,7 @@ COARSE_BLUR = 2.5  #: px at 240: brings a start that is a few pixels off into re
 ODD = 3.0  #: times the usual residual: such a frame is read once more
 TURNED = 6.0  #: degrees from the template's view at which skin begins to go out of sight: what hides it is the head
 TOUCHED = 0.05  #: of what a node is seen by: more than this behind paint or a moving lid, it starts from its neighbours
-CLEARED = (
-    0.75  #: of what is doubted in a frame that is only watched: beside glasses 0.9, on a face that laughs 0.4 and less
-)
+CLEARED = 0.75  #: of what is doubted in a frame that is only watched: beside glasses 0.9, in a laughing face 0.4
 
 
 class Whole(NamedTuple):
