@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 Picture = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-REVISIONS = 10  #: at most, of what is taken for hidden; most frames settle in four to six
+REVISIONS = 10  #: at most, of what is taken for hidden; the test clips settle in four to six
 GROWING = 3  #: of them may take in more: on and on, a face that laughs would hide itself
 SETTLED = 0.03  #: of what is hidden may still change
 REFITS = 3  #: steps of a fit without what is hidden

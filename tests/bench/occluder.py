@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an occluder costs the rest of the face: `python tests/bench/occluder.py [NAME ...] [--painted] [--limits] [--draws N]`.
+"""What an occluder costs the rest of the face: `python tests/bench/occluder.py [NAME ...] [--painted] [--limits]`.
 
 The demo clip is filmed again with something that passes before the face during its smile, and compared with the clip as it is:
 the motion of the same points in the same frames, those that nothing covers and that the take does not mark, laid rigidly by
@@ -10,7 +10,7 @@ without occluder: what finding them costs.
 
 Which frames make the template hangs on the last digits of the landmarks, so that another processor changes such a ratio by a
 tenth. So every clip is also reconstructed with landmarks that jitter by JITTER: the mean of N draws is told, of which the first has
-none, and the least and the largest.
+none, and the least and the largest. `--draws N`, `--jobs N`.
 """
 
 import os
@@ -316,12 +316,8 @@ def jittered(draw: int) -> Iterator[None]:
         yield
 
 
-def drawn(name: str, cache: Path, draws: int = DRAWS) -> dict[str, Any]:
-    """Figures of one occluder over some draws: means, and of what is no number all."""
-    return pooled([row((name, draw), cache, limits=False) for draw in range(draws)])
-
-
 def pooled(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Figures of one occluder over its draws: means, and of what is no number all."""
     return {
         figure: float(np.mean([each[figure] for each in rows])) if isinstance(value, float)
         else [one for each in rows for one in each[figure]]
